@@ -1,0 +1,64 @@
+"""What synthesized text is measured with: words, names and near misses, for any book."""
+
+import difflib
+import re
+from collections import Counter
+
+WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")  # letters of any script, with an apostrophe inside
+
+
+def words(text):
+    """The words of a text, as they are written."""
+    return WORD.findall(text)
+
+
+def word_share(text, known):
+    """The share of the words of a text that are in `known`, a set of words in lower case; 0 for a text without words.
+
+    Capitals do not count, and neither does the last word, which may be cut off.
+    """
+    found = [word.lower() in known for word in words(text)[:-1]]
+    return sum(found) / len(found) if found else 0.0
+
+
+def main_names(book, count=12):
+    """The names that occur most often in a book, most frequent first.
+
+    A name is a capitalised word of three letters or more that follows a small letter (so it does not begin a sentence)
+    and that is hardly ever written small. Scripts without capitals have none.
+    """
+    counts = Counter(words(book))
+    inside = Counter(match[0] for match in re.finditer(rf"(?<=[^\W\dA-Z_][, ]){WORD.pattern}", book))
+    names = Counter(
+        {
+            word: n
+            for word, n in inside.items()
+            if len(word) > 2 and word.istitle() and counts[word.lower()] < 0.05 * counts[word] and n > 2
+        }
+    )
+    return [name for name, _ in names.most_common(count)]
+
+
+def near_misses(text, names, known, cutoff=0.75):
+    """Capitalised words of a text that are not in the book but look like one of its names.
+
+    Parameters
+    ----------
+    text : str
+    names : list of str
+    known : set of str
+        The words of the book, in lower case.
+    cutoff : float
+        How alike the two must be, from 0 to 1: `difflib.SequenceMatcher.ratio`.
+
+    Returns
+    -------
+    list of (str, str)
+        The word and the name, closest first.
+    """
+    pairs = {}
+    for word in set(words(text)):
+        if word.istitle() and word.lower() not in known:
+            for name in difflib.get_close_matches(word, names, n=1, cutoff=cutoff):
+                pairs[word, name] = difflib.SequenceMatcher(None, word, name).ratio()
+    return sorted(pairs, key=lambda pair: (-pairs[pair], pair))

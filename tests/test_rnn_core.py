@@ -1,0 +1,501 @@
+"""The mathematics: laws (hypothesis), gradients, training, and what bad input is told."""
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import rnn_core as rnn
+
+BOOK = "the quick brown fox jumps over the lazy dog.\n" * 20
+VOCAB = rnn.Vocabulary(BOOK)
+IDS = VOCAB.encode(BOOK)
+
+texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@st.composite
+def problems(draw):
+    """A network of any small shape, with characters and a hidden state: one sequence, or a batch."""
+    K, m, T, B = (draw(st.integers(1, n)) for n in (6, 6, 7, 4))
+    sigma, seed, single = draw(st.floats(0.01, 1)), draw(st.integers(0, 2**32)), draw(st.booleans())
+    rng = np.random.default_rng(seed)
+    params = rnn.init_params(K, m, sigma, seed)
+    params.b[:], params.c[:] = sigma * rng.standard_normal(m), sigma * rng.standard_normal(K)
+    shape = (T,) if single else (T, B)
+    return params, rng.integers(0, K, shape), rng.integers(0, K, shape), rng.uniform(-1, 1, (*shape[1:], m))
+
+
+def train(**kwargs):
+    """A short training run on the small book."""
+    params = rnn.init_params(VOCAB.size, hidden_size=12, seed=1)
+    return rnn.train(params, VOCAB, IDS, **{"sample_every": 0, "progress": False, **kwargs})
+
+
+# ---------------------------------------------------------------------------------------------- a book, its characters
+
+
+@given(texts)
+def test_decode_undoes_encode(text):
+    vocab = rnn.Vocabulary(text)
+    assert vocab.decode(vocab.encode(text)) == text
+    assert vocab.size == len(set(text))
+    assert list(vocab.chars) == sorted(set(text))
+
+
+def test_a_large_text_is_encoded_in_pieces_without_a_seam():
+    text = "ab" * 600_000 + "c"
+    ids = rnn.Vocabulary(text).encode(text)
+    assert ids.dtype == np.uint8
+    np.testing.assert_array_equal(ids, [0, 1] * 600_000 + [2])
+
+
+def test_numbers_of_a_large_alphabet_take_two_bytes():
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
+    assert rnn.Vocabulary(text).encode(text).dtype == np.uint16
+
+
+def test_encode_names_the_character_that_is_not_in_the_book():
+    with pytest.raises(ValueError, match=r"'é' \(U\+00E9\) is not in the book"):
+        VOCAB.encode("thé")
+
+
+@pytest.mark.parametrize("ids", [[-1], [VOCAB.size], [0.5]])
+def test_decode_refuses_numbers_outside_the_vocabulary(ids):
+    with pytest.raises(IndexError, match=f"integers from 0 to {VOCAB.size - 1}"):
+        VOCAB.decode(ids)
+
+
+def test_read_book_returns_the_text_with_unix_line_ends_and_no_byte_order_mark(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n" + "Bäckström och Ångström".encode())
+    assert rnn.read_book(path) == "one\ntwo\nthree\nBäckström och Ångström"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"x" * 26, "has 26 characters, too few for sequences of 25: it needs at least 27"),
+        (b"a long enough book, but caf\xe9 is Latin-1", r"not UTF-8: byte 27 \(0xe9\)"),
+    ],
+)
+def test_read_book_says_what_is_wrong_with_a_book(tmp_path, content, complaint):
+    path = tmp_path / "book.txt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=complaint):
+        rnn.read_book(path)
+
+
+def test_read_book_says_that_there_is_no_book(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no book at .*nowhere.txt"):
+        rnn.read_book(tmp_path / "nowhere.txt")
+
+
+# -------------------------------------------------------------------------------------------------------- parameters
+
+
+def test_the_named_parameters_are_views_into_one_vector():
+    params = rnn.Params(3, 5)
+    params.flat[:] = np.arange(params.flat.size)
+    shapes = {name: getattr(params, name).shape for name in rnn.Params.names}
+    assert shapes == {"W": (3, 3), "U": (3, 5), "V": (5, 3), "b": (3,), "c": (5,)}
+    together = np.concatenate([getattr(params, name).ravel() for name in rnn.Params.names])
+    np.testing.assert_array_equal(np.sort(together), params.flat)
+    assert all(np.shares_memory(getattr(params, name), params.flat) for name in rnn.Params.names)
+
+
+def test_init_params_draws_weights_and_leaves_biases_zero():
+    params = rnn.init_params(80, 100, sigma=0.01, seed=3)
+    for weights in (params.W, params.U, params.V):
+        assert abs(weights.std() - 0.01) < 5e-4
+        assert abs(weights.mean()) < 5e-4
+    assert not params.b.any() and not params.c.any()
+
+
+def test_init_params_draws_the_same_numbers_for_every_type():
+    exact = rnn.init_params(8, 4, seed=7).flat
+    np.testing.assert_array_equal(rnn.init_params(8, 4, seed=7, dtype=np.float32).flat, exact.astype(np.float32))
+    assert (rnn.init_params(8, 4, seed=8).flat != exact).any()
+
+
+@pytest.mark.parametrize("sizes", [(5, 0), (0, 5), (5, -1)])
+def test_a_network_without_units_or_characters_is_refused(sizes):
+    with pytest.raises(ValueError, match="must be at least 1"):
+        rnn.init_params(*sizes)
+
+
+# --------------------------------------------------------------------------------------------------- forward, backward
+
+
+@given(hnp.arrays(float, st.tuples(st.integers(1, 3), st.integers(1, 9)), elements=st.floats(-1e6, 1e6)))
+def test_softmax_sums_to_one_however_large_its_input(o):
+    p = np.exp(rnn.log_softmax(o))
+    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-12)
+
+
+@given(hnp.arrays(float, 5, elements=st.floats(-50, 50)), st.floats(-50, 50))
+def test_softmax_does_not_change_when_a_constant_is_added(o, constant):
+    np.testing.assert_allclose(rnn.log_softmax(o + constant), rnn.log_softmax(o), rtol=1e-9, atol=1e-9)
+
+
+@given(problems())
+def test_forward_is_the_equations(problem):
+    params, x, y, h0 = problem
+    fwd = rnn.forward(params, x, y, h0)
+    loss, columns = 0.0, [()] if x.ndim == 1 else [(j,) for j in range(x.shape[1])]
+    for j in columns:
+        h = h0[j]
+        for t in range(len(x)):
+            h = np.tanh(params.W @ h + params.U[:, x[t][j]] + params.b)
+            np.testing.assert_allclose(fwd.h[t + 1][j], h, rtol=1e-12, atol=1e-14)
+            o = params.V @ h + params.c
+            p = np.exp(o) / np.exp(o).sum()
+            np.testing.assert_allclose(fwd.p[t][j], p, rtol=1e-12)
+            loss -= np.log(p[y[t][j]]) / len(columns)
+    np.testing.assert_allclose(fwd.loss, loss, rtol=1e-12, atol=1e-14)
+
+
+@given(problems())
+def test_a_batch_is_its_sequences_one_by_one(problem):
+    params, x, y, h0 = problem
+    x, y, h0 = x.reshape(len(x), -1), y.reshape(len(y), -1), h0.reshape(-1, params.hidden_size)
+    fwd = rnn.forward(params, x, y, h0)
+    grads = rnn.backward(params, x, y, fwd)
+    single = [rnn.forward(params, x[:, j], y[:, j], h0[j]) for j in range(len(h0))]
+    single_grads = [rnn.backward(params, x[:, j], y[:, j], one).flat for j, one in enumerate(single)]
+    np.testing.assert_allclose(fwd.loss, np.mean([one.loss for one in single]), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(fwd.h, np.stack([one.h for one in single], axis=1), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(grads.flat, np.mean(single_grads, axis=0), rtol=1e-9, atol=1e-12)
+
+
+@settings(deadline=None)
+@given(problems())
+def test_backward_agrees_with_central_differences(problem):
+    params, x, y, h0 = problem
+    grads = rnn.backward(params, x, y, rnn.forward(params, x, y, h0))
+    numerical = rnn.numerical_gradient(params, x, y, h0, progress=False)
+    np.testing.assert_allclose(grads.flat, numerical.flat, rtol=1e-5, atol=1e-7)
+
+
+@given(problems())
+def test_float32_agrees_with_float64(problem):
+    params, x, y, h0 = problem
+    single, double = rnn.forward(params.astype(np.float32), x, y, h0), rnn.forward(params, x, y, h0)
+    assert single.h.dtype == single.p.dtype == np.float32
+    np.testing.assert_allclose(single.loss, double.loss, rtol=1e-4, atol=1e-4)
+
+
+def test_the_loss_of_an_ignorant_network_is_T_log_K():
+    params = rnn.Params(4, VOCAB.size)
+    assert rnn.forward(params, IDS[:25], IDS[1:26], np.zeros(4)).loss == pytest.approx(25 * np.log(VOCAB.size))
+
+
+def test_forward_and_backward_leave_their_input_alone():
+    params = rnn.init_params(VOCAB.size, 4, sigma=0.5)
+    x, y, h0 = IDS[:25].copy(), IDS[1:26].copy(), np.full(4, 0.5)
+    fwd = rnn.forward(params, x, y, h0)
+    before = [a.copy() for a in (params.flat, x, y, h0, fwd.h, fwd.p)]
+    rnn.backward(params, x, y, fwd)
+    for now, then in zip((params.flat, x, y, h0, fwd.h, fwd.p), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "h0", "error", "complaint"),
+    [
+        ([0, 1], [1], np.zeros(4), ValueError, r"same shape.*\(2,\) and \(1,\)"),
+        ([], [], np.zeros(4), ValueError, "same shape"),
+        ([0, 1], [1, 2], np.zeros(5), ValueError, r"h0 must have the shape \(4,\).*\(5,\)"),
+        ([[0, 1]], [[1, 2]], np.zeros(4), ValueError, r"h0 must have the shape \(2, 4\)"),
+        ([0, -1], [1, 2], np.zeros(4), IndexError, f"x: .*integers from 0 to {VOCAB.size - 1}.*from -1 to 0"),
+        ([0, 1], [1, VOCAB.size], np.zeros(4), IndexError, "y: .*integers from 0"),
+        ([0.0, 1.0], [1, 2], np.zeros(4), IndexError, "of type float64"),
+    ],
+)
+def test_forward_says_what_is_wrong_with_its_input(x, y, h0, error, complaint):
+    with pytest.raises(error, match=complaint):
+        rnn.forward(rnn.Params(4, VOCAB.size), x, y, h0)
+
+
+# ---------------------------------------------------------------------------------------------- is the gradient right?
+
+
+def test_the_gradient_check_of_the_course_passes_for_every_parameter():
+    params = rnn.init_params(VOCAB.size, hidden_size=10)
+    rows = rnn.check_gradients(params, IDS[:25], IDS[1:26], np.zeros(10), progress=False)
+    assert [row.name for row in rows] == ["W", "U", "V", "b", "c"]
+    assert all(row.passed and 0 < row.difference < 1e-6 for row in rows)
+
+
+def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys, monkeypatch):
+    params = rnn.init_params(VOCAB.size, hidden_size=2)
+    rnn.check_gradients(params, IDS[:3], IDS[1:4], np.zeros(2))
+    bars = capsys.readouterr().err
+    assert all(f"Computing gradients for {name}" in bars for name in rnn.Params.names)
+
+
+# ------------------------------------------------------------------------------------------------ optimisers, training
+
+
+def test_adagrad_is_its_formula():
+    params, grads, adagrad = rnn.init_params(3, 2, sigma=1), rnn.init_params(3, 2, sigma=1, seed=1), rnn.AdaGrad(0.1)
+    theta, g, g2 = params.flat.copy(), grads.flat, 0
+    for _ in range(3):
+        adagrad.step(params, grads)
+        g2 = g2 + g * g
+        theta = theta - 0.1 * g / np.sqrt(g2 + 1e-8)
+        np.testing.assert_allclose(params.flat, theta, rtol=1e-12)
+
+
+def test_training_follows_the_book_carries_the_state_and_resets_it_at_each_epoch():
+    params, optimizer, T, steps_per_epoch = rnn.init_params(VOCAB.size, 12, seed=1), rnn.AdaGrad(), 10, 89
+    result = train(epochs=2, seq_length=T)
+    assert result.steps_per_epoch == steps_per_epoch == (len(IDS) - 1) // T
+    losses = []
+    for _ in range(2):
+        h, e = np.zeros(12), 0
+        while e + T + 1 <= len(IDS):
+            x, y = IDS[e : e + T], IDS[e + 1 : e + T + 1]
+            fwd = rnn.forward(params, x, y, h)
+            grads = rnn.backward(params, x, y, fwd)
+            grads.flat[:] = np.clip(grads.flat, -5, 5)
+            optimizer.step(params, grads)
+            losses.append(fwd.loss)
+            h, e = fwd.h[-1], e + T
+    np.testing.assert_array_equal(result.losses, losses)
+    np.testing.assert_array_equal(result.params.flat, params.flat)
+    np.testing.assert_array_equal(result.h, h)
+
+
+def test_the_smooth_loss_is_the_moving_average_of_the_loss():
+    result = train(steps=50)
+    smooth = result.losses[0]
+    for loss, reported in zip(result.losses, result.smooth_losses, strict=True):
+        smooth = 0.999 * smooth + 0.001 * loss
+        assert reported == pytest.approx(smooth, rel=1e-12)
+
+
+def test_the_best_parameters_are_those_at_the_lowest_smooth_loss():
+    result = train(steps=60, seq_length=5, optimizer=rnn.AdaGrad(1.0))
+    assert result.best_step == result.smooth_losses.argmin()
+    e = result.best_step % result.steps_per_epoch * 5
+    fwd = rnn.forward(result.best_params, IDS[e : e + 5], IDS[e + 1 : e + 6], result.best_h)
+    assert fwd.loss == result.losses[result.best_step]
+
+
+def test_training_learns_a_repeated_sentence():
+    result = train(steps=1500)
+    assert result.losses[-1] < 0.2 * result.losses[0]
+    assert "quick brown fox" in rnn.synthesize(result.params, VOCAB, 100, temperature=0, h0=result.h)
+
+
+def test_training_clips_every_entry_of_the_gradient():
+    class Recorder:
+        largest = 0
+
+        def step(self, params, grads):
+            self.largest = max(self.largest, np.abs(grads.flat).max())
+
+    recorder = Recorder()
+    train(steps=3, optimizer=recorder, clip=0.25)
+    assert recorder.largest == 0.25
+
+
+def test_samples_come_before_the_first_step_every_so_often_and_at_the_end():
+    result = train(steps=25, sample_every=10, sample_length=30)
+    assert [sample.step for sample in result.samples] == [0, 10, 20, 25]
+    assert all(len(sample.text) == 30 for sample in result.samples)
+    np.testing.assert_array_equal(result.samples[0].params.flat, rnn.init_params(VOCAB.size, 12, seed=1).flat)
+    np.testing.assert_array_equal(result.samples[-1].params.flat, result.params.flat)
+    again = result.samples[2]
+    assert again.text == rnn.synthesize(again.params, VOCAB, 30, seed=(0, 20), h0=again.h)
+
+
+def test_samples_do_not_change_what_is_learned():
+    np.testing.assert_array_equal(train(steps=20, sample_every=3).params.flat, train(steps=20).params.flat)
+
+
+def test_training_leaves_the_parameters_it_starts_from_alone():
+    params = rnn.init_params(VOCAB.size, 12)
+    before = params.flat.copy()
+    rnn.train(params, VOCAB, IDS, steps=3, progress=False)
+    np.testing.assert_array_equal(params.flat, before)
+
+
+def test_training_keeps_the_type_of_the_parameters():
+    params = rnn.init_params(VOCAB.size, 12, dtype=np.float32)
+    result = rnn.train(params, VOCAB, IDS, steps=3, progress=False)
+    assert result.params.flat.dtype == result.best_params.flat.dtype == result.h.dtype == np.float32
+
+
+def test_an_interrupt_ends_training_between_two_steps_and_keeps_what_was_learned():
+    class Interrupter(rnn.AdaGrad):
+        steps = 0
+
+        def step(self, params, grads):
+            self.steps += 1
+            if self.steps == 7:
+                signal.raise_signal(signal.SIGINT)
+            super().step(params, grads)
+
+    handler = signal.getsignal(signal.SIGINT)
+    result = train(steps=50, optimizer=Interrupter(), sample_every=5)
+    assert result.interrupted and len(result.losses) == 7
+    np.testing.assert_array_equal(result.params.flat, train(steps=7).params.flat)
+    assert [sample.step for sample in result.samples] == [0, 5, 7]
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_training_works_outside_the_main_thread():
+    results = []
+    thread = threading.Thread(target=lambda: results.append(train(steps=3)))
+    thread.start()
+    thread.join()
+    np.testing.assert_array_equal(results[0].losses, train(steps=3).losses)
+
+
+def test_training_shows_epoch_and_smooth_loss(capsys):
+    train(steps=3, progress=True)
+    assert "epoch 1, smooth loss 8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "complaint"),
+    [
+        ({"steps": 0}, "must be 1 or more"),
+        ({"epochs": 0}, "must be 1 or more"),
+        ({"seq_length": 0}, "must be 1 or more"),
+        ({"seq_length": len(IDS) - 1}, f"has {len(IDS)} characters; sequences of {len(IDS) - 1} need at least"),
+        ({"prompt": "#"}, "'#'"),
+    ],
+)
+def test_training_says_what_is_wrong_with_its_input(kwargs, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        train(**kwargs)
+
+
+def test_training_refuses_characters_that_the_network_does_not_know():
+    with pytest.raises(IndexError, match="ids: "):
+        rnn.train(rnn.Params(4, 3), VOCAB, IDS)
+
+
+# -------------------------------------------------------------------------------------------------------- writing text
+
+
+def test_an_untrained_network_draws_all_characters_alike():
+    log_p = np.full((100_000, 7), -np.log(7))
+    counts = np.bincount(rnn.draw(log_p, np.random.default_rng(0).random(100_000)), minlength=7)
+    assert ((counts - 1e5 / 7) ** 2 / (1e5 / 7)).sum() < 22.5  # chi-square, 6 degrees of freedom: p = 0.001
+
+
+def test_temperature_zero_takes_the_most_probable_character():
+    log_p = rnn.log_softmax(np.random.default_rng(0).standard_normal((20, 9)))
+    np.testing.assert_array_equal(rnn.draw(log_p, np.random.default_rng(1).random(20), temperature=0), log_p.argmax(1))
+
+
+@given(hnp.arrays(float, 8, elements=st.floats(-5, 5)), st.floats(0.01, 1))
+def test_top_p_keeps_the_smallest_set_that_reaches_its_mass(o, top_p):
+    p = np.exp(rnn.log_softmax(o))
+    kept = rnn.nucleus(p, top_p)
+    assert p[kept].sum() >= top_p - 1e-12
+    assert p[kept].sum() - p[kept].min() < top_p
+    assert kept.all() or p[kept].min() >= p[~kept].max()
+
+
+def test_the_same_seed_writes_the_same_text_and_another_seed_another():
+    params = rnn.init_params(VOCAB.size, 8)
+    assert rnn.synthesize(params, VOCAB, seed=1) == rnn.synthesize(params, VOCAB, seed=1)
+    assert rnn.synthesize(params, VOCAB, seed=1) != rnn.synthesize(params, VOCAB, seed=2)
+    assert len(rnn.synthesize(params, VOCAB, length=0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "complaint"),
+    [
+        ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": "fox #1"}, "'#'"),
+        ({"length": -1}, "length must be 0 or more"),
+        ({"temperature": -0.1}, "temperature must be 0"),
+        ({"temperature": np.nan}, "temperature must be 0"),
+        ({"top_p": 0}, "top_p must be above 0"),
+        ({"top_p": 1.1}, "top_p must be above 0"),
+        ({"h0": np.zeros(3)}, r"h0 must have the shape \(8,\)"),
+    ],
+)
+def test_synthesize_says_what_is_wrong_with_its_input(kwargs, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        rnn.synthesize(rnn.Params(8, VOCAB.size), VOCAB, **kwargs)
+
+
+# ------------------------------------------------------------------------------------------- keeping what was learned
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_saved_parameters_come_back_bit_for_bit(tmp_path, dtype):
+    params = rnn.init_params(VOCAB.size, 5, dtype=dtype)
+    rnn.save_params(tmp_path / "params.npz", params, VOCAB)
+    back = rnn.load_params(tmp_path / "params.npz", VOCAB)
+    assert back.flat.dtype == dtype and (back.hidden_size, back.vocab_size) == (5, VOCAB.size)
+    np.testing.assert_array_equal(back.flat, params.flat)
+    assert [path.name for path in tmp_path.iterdir()] == ["params.npz"]
+
+
+def test_parameters_for_another_vocabulary_are_refused(tmp_path):
+    rnn.save_params(tmp_path / "params.npz", rnn.init_params(VOCAB.size, 5), VOCAB)
+    with pytest.raises(ValueError, match=r"params.npz was made for another vocabulary"):
+        rnn.load_params(tmp_path / "params.npz", rnn.Vocabulary("abc"))
+
+
+def test_a_damaged_parameter_file_is_refused_wherever_it_is_cut_or_flipped(tmp_path):
+    path = tmp_path / "params.npz"
+    params = rnn.init_params(VOCAB.size, 5)
+    rnn.save_params(path, params, VOCAB)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for cut in rng.integers(0, len(whole), 40):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(ValueError, match=r"params.npz is"):
+            rnn.load_params(path, VOCAB)
+    path.write_bytes(b"not parameters at all")
+    with pytest.raises(ValueError, match="not a file of saved parameters"):
+        rnn.load_params(path, VOCAB)
+
+
+def test_a_parameter_file_with_the_wrong_contents_is_refused(tmp_path):
+    path, codes = tmp_path / "params.npz", np.array([ord(c) for c in VOCAB.chars], np.uint32)
+    for contents in ({"flat": np.zeros(3)}, {"flat": np.zeros(3), "hidden_size": 4, "chars": codes}):
+        np.savez(path, **contents)
+        with pytest.raises(ValueError, match=r"params.npz is"):
+            rnn.load_params(path, VOCAB)
+
+
+def test_loading_never_unpickles(tmp_path):
+    path = tmp_path / "params.npz"
+    np.savez(path, flat=np.array([print], object), hidden_size=4, chars=np.array([97], np.uint32))
+    with pytest.raises(ValueError, match="not a file of saved parameters"):
+        rnn.load_params(path, VOCAB)
+
+
+def test_missing_parameters_are_reported(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no saved parameters"):
+        rnn.load_params(tmp_path / "none.npz", VOCAB)
+
+
+def test_a_failed_save_leaves_the_previous_file_intact(tmp_path, monkeypatch):
+    path, first = tmp_path / "params.npz", rnn.init_params(VOCAB.size, 5)
+    rnn.save_params(path, first, VOCAB)
+
+    def full_disk(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rnn.np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        rnn.save_params(path, rnn.init_params(VOCAB.size, 5, seed=9), VOCAB)
+    np.testing.assert_array_equal(rnn.load_params(path, VOCAB).flat, first.flat)
+    assert [p.name for p in tmp_path.iterdir()] == ["params.npz"]
