@@ -21,8 +21,13 @@ References
 .. [3] J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic optimization",
    JMLR 12, 2011 (AdaGrad).
 .. [4] A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi, "The curious case of neural text degeneration", ICLR 2020.
+.. [5] A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+   networks", ICLR 2014.
+.. [6] D. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+.. [7] I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
 """
 
+import math
 import os
 import signal
 import tempfile
@@ -36,6 +41,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from tqdm.auto import tqdm
 
 # ---------------------------------------------------------------------------------------------- a book, its characters
@@ -207,18 +213,22 @@ class Params:
         return self.like(self.flat.copy())
 
 
-def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float64):
-    """Draw W, U and V from N(0, sigma^2); b and c are zero.
+def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float64, scheme="normal"):
+    """Draw W, U and V from normal distributions with mean 0; b and c are zero.
 
     Parameters
     ----------
     vocab_size, hidden_size : int
         K and m.
     sigma : float
-        The standard deviation.
+        The standard deviation of the scheme "normal".
     seed : int or numpy.random.Generator
     dtype : dtype
         The type of the result; the numbers are drawn in float64 and then rounded, the same for every type.
+    scheme : {"normal", "scaled", "orthogonal"}
+        "normal": sigma for all three. "scaled": variance 1/(2m) for W, 1/(2K) for U, 1/m for V, so that sums over m
+        terms neither grow nor shrink. "orthogonal": as "scaled", but W is a random orthogonal matrix [5]_, which
+        neither stretches nor shrinks the hidden state.
 
     Returns
     -------
@@ -227,13 +237,28 @@ def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float6
     Raises
     ------
     ValueError
-        hidden_size or vocab_size is less than 1.
+        hidden_size or vocab_size is less than 1, or the scheme is unknown.
     """
     params = Params(hidden_size, vocab_size)
     rng = np.random.default_rng(seed)
-    for weights in (params.W, params.U, params.V):
-        weights[...] = sigma * rng.standard_normal(weights.shape)
+    deviations = {
+        "normal": (sigma, sigma, sigma),
+        "scaled": (1 / np.sqrt(2 * hidden_size), 1 / np.sqrt(2 * vocab_size), 1 / np.sqrt(hidden_size)),
+    }
+    deviations["orthogonal"] = deviations["scaled"]
+    for weights, deviation in zip((params.W, params.U, params.V), _choice("scheme", scheme, deviations), strict=True):
+        weights[...] = deviation * rng.standard_normal(weights.shape)
+    if scheme == "orthogonal":
+        q, r = np.linalg.qr(params.W)
+        params.W[...] = q * np.sign(np.diag(r))  # without the signs, not all orthogonal matrices are equally likely
     return params.astype(dtype)
+
+
+def _choice(what, name, choices):
+    """The choice of that name, or a clear error."""
+    if name not in choices:
+        raise ValueError(f"There is no {what} {name!r}: choose one of {', '.join(map(repr, choices))}.")
+    return choices[name]
 
 
 # --------------------------------------------------------------------------------------------------- forward, backward
@@ -508,11 +533,47 @@ class AdaGrad:
         self.eta = eta
         self.g2 = 1e-8
 
-    def step(self, params, grads):
-        """Update the parameters in place."""
+    def step(self, params, grads, rate=1.0):
+        """Update the parameters in place, with the learning rate times `rate`."""
         g = grads.flat
         self.g2 += g * g
-        params.flat -= self.eta * g / np.sqrt(self.g2)
+        params.flat -= rate * self.eta * g / np.sqrt(self.g2)
+
+
+class Adam:
+    """theta -= eta * m / (sqrt(v) + 1e-8), where m and v are moving averages of g and g * g, corrected for their start.
+
+    Parameters
+    ----------
+    eta : float
+        The learning rate.
+    beta1, beta2 : float
+        How much of the old averages stays in each step.
+
+    References
+    ----------
+    Kingma and Ba [6]_, algorithm 1.
+    """
+
+    def __init__(self, eta=1e-3, beta1=0.9, beta2=0.999):
+        self.eta, self.beta1, self.beta2 = eta, beta1, beta2
+        self.m = self.v = 0.0
+        self.t = 0
+
+    def step(self, params, grads, rate=1.0):
+        """Update the parameters in place, with the learning rate times `rate`."""
+        g = grads.flat
+        self.t += 1
+        self.m += (1 - self.beta1) * (g - self.m)
+        self.v += (1 - self.beta2) * (g * g - self.v)
+        m, v = self.m / (1 - self.beta1**self.t), self.v / (1 - self.beta2**self.t)
+        params.flat -= rate * self.eta * m / (np.sqrt(v) + 1e-8)
+
+
+SCHEDULES = {  # the learning rate, as a share of the first one, when this share of the steps is done
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+}
 
 
 # ----------------------------------------------------------------------------------------------------------- training
@@ -552,8 +613,8 @@ class Training:
     best_params, best_h, best_step : Params, ndarray (m,), int
         The same at the lowest smooth loss, which is `smooth_losses[best_step]`: as they were before that step's update.
     losses, smooth_losses : ndarray (steps,)
-        In nats per sequence (summed over its T characters): L, and its moving average 0.999 smooth_loss + 0.001 L,
-        which starts at the first L.
+        In nats per sequence (summed over its T characters, mean over the batch): L, and its moving average
+        0.999 smooth_loss + 0.001 L, which starts at the first L.
     samples : list of Sample
         One before the first and before every `sample_every`-th step, and one after the last.
     steps_per_epoch : int
@@ -590,14 +651,61 @@ def _deferred_interrupt():
         signal.signal(signal.SIGINT, before)
 
 
+def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=100, rng=None):
+    """Where in the book the sequences of one epoch start.
+
+    The book is cut into equal chunks, and each is read from its beginning, T characters a step, until fewer than T + 1
+    are left. In the order of the book there are B chunks, read side by side; with B = 1 that is the whole book.
+
+    Parameters
+    ----------
+    length : int
+        The number of characters in the book.
+    seq_length, batch_size : int
+        T and B.
+    order : {"book", "chunks", "random"}
+        "book": from beginning to end. "chunks": B at a time, in an order drawn anew. "random": anywhere, each sequence
+        on its own.
+    chunks : int
+        How many, for the order "chunks".
+    rng : numpy.random.Generator
+        For the orders "chunks" and "random".
+
+    Returns
+    -------
+    starts : int ndarray (steps, B)
+    fresh : bool ndarray (steps,)
+        Where the hidden state must be set to zero, because the sequences do not continue those of the step before.
+
+    Raises
+    ------
+    ValueError
+        The order is unknown, or the book is too short for so many streams.
+    """
+    pieces = _choice("order", order, {"book": batch_size, "chunks": chunks, "random": batch_size})
+    if batch_size < 1 or pieces < batch_size or length // pieces < seq_length + 1:
+        raise ValueError(
+            f"A book of {length} characters can't be cut into {pieces} pieces for {batch_size} sequences of "
+            f"{seq_length} at a time: ask for fewer."
+        )
+    per_piece = (length // pieces - 1) // seq_length
+    if order == "random":
+        return rng.integers(0, length - seq_length, (per_piece, batch_size)), np.ones(per_piece, bool)
+    first = length // pieces * (rng.permutation(pieces) if order == "chunks" else np.arange(pieces))
+    first = first[: pieces // batch_size * batch_size].reshape(-1, 1, batch_size)
+    starts = (first + seq_length * np.arange(per_piece)[:, None]).reshape(-1, batch_size)
+    return starts, np.arange(len(starts)) % per_piece == 0
+
+
 def train(
-    params, vocab, ids, *, epochs=1, steps=None, seq_length=25, optimizer=None, clip=5.0,
-    sample_every=10_000, sample_length=200, prompt=".", seed=0, progress=True,
+    params, vocab, ids, *, epochs=1, steps=None, seq_length=25, batch_size=1, order="book", chunks=100,
+    optimizer=None, schedule="constant", clip=5.0, sample_every=10_000, sample_length=200, prompt=".", seed=0,
+    progress=True,
 ):  # fmt: skip
     """Train on a book by truncated back-propagation through time.
 
-    The book is read from its beginning, T characters a step; the hidden state is carried on from step to step and
-    is zero at the start of each epoch. An epoch ends when fewer than T + 1 characters are left.
+    The hidden state is carried on from step to step, and set to zero where the text does not go on: at the start of
+    each epoch, and where `sequence_starts` says so.
 
     Parameters
     ----------
@@ -610,16 +718,18 @@ def train(
         How often to read the book.
     steps : int, optional
         How many update steps to make, if not whole epochs.
-    seq_length : int
-        T.
-    optimizer : object with step(params, grads), optional
+    seq_length, batch_size, order, chunks
+        T, B and where the sequences come from: see `sequence_starts`.
+    optimizer : object with step(params, grads, rate), optional
         AdaGrad() if it is not given.
+    schedule : {"constant", "cosine"}
+        How the learning rate goes from the first step to the last: as it is, or down to 0 along half a cosine [7]_.
     clip : float
         Every entry of the gradient is clipped to [-clip, clip].
     sample_every, sample_length, prompt
         Synthesize `sample_length` characters after `prompt` before every `sample_every`-th step; 0: never.
     seed : int
-        Of the samples.
+        Of the samples, and of the orders "chunks" and "random".
     progress : bool
         Show a bar.
 
@@ -631,8 +741,8 @@ def train(
     Raises
     ------
     ValueError
-        The book is shorter than T + 2 characters; epochs, steps or seq_length is less than 1; or a character of the
-        prompt is not in the book.
+        The book is shorter than T + 2 characters or too short for the batch; epochs, steps or seq_length is less
+        than 1; the order or the schedule is unknown; or a character of the prompt is not in the book.
     IndexError
         A number in ids is not one of 0..K-1.
     """
@@ -643,28 +753,41 @@ def train(
         raise ValueError(f"The book has {len(ids)} characters; sequences of {T} need at least {T + 2}.")
     _check_ids(ids, params.vocab_size, "ids")
     vocab.encode(prompt)
-    steps_per_epoch = (len(ids) - 1) // T
-    steps = steps or epochs * steps_per_epoch
-    optimizer = optimizer or AdaGrad()
-    params, best_params, best_step, smooth_loss = params.copy(), params.copy(), 0, None
-    grads, losses, smooth_losses, samples = params.copy(), np.empty(steps), np.empty(steps), []
-    started, sampling = time.perf_counter(), 0.0
+    rate = _choice("schedule", schedule, SCHEDULES)
+
+    def places(epoch):
+        rng = np.random.default_rng((seed, 0, epoch))
+        return sequence_starts(len(ids), T, batch_size, order, chunks, rng)
 
     def sample(step):
         began = time.perf_counter()
-        text = synthesize(params, vocab, sample_length, prompt, seed=(seed, step), h0=h)
-        samples.append(Sample(step, smooth_loss, text, params.copy(), h.copy()))
+        h_first = h.reshape(-1, params.hidden_size)[0]
+        text = synthesize(params, vocab, sample_length, prompt, seed=(seed, 1, step), h0=h_first)
+        samples.append(Sample(step, smooth_loss, text, params.copy(), h_first.copy()))
         return time.perf_counter() - began
+
+    steps_per_epoch = len(places(0)[0])
+    steps = steps or epochs * steps_per_epoch
+    optimizer = optimizer or AdaGrad()
+    params, best_params, grads = params.copy(), params.copy(), params.copy()
+    losses, smooth_losses, samples = np.empty(steps), np.empty(steps), []
+    best_step, smooth_loss = 0, None
+    windows = sliding_window_view(ids, T + 1)
+    zero_state = np.zeros((batch_size, params.hidden_size) if batch_size > 1 else params.hidden_size, params.flat.dtype)
+    started, sampling = time.perf_counter(), 0.0
 
     with _deferred_interrupt() as interrupt, _bar(None, progress, total=steps, unit="step") as bar:
         for n in range(steps):
-            epoch, e = divmod(n * T, steps_per_epoch * T)
-            x, y = ids[e : e + T], ids[e + 1 : e + T + 1]
-            if e == 0:
-                h = np.zeros(params.hidden_size, params.flat.dtype)
+            epoch, i = divmod(n, steps_per_epoch)
+            if i == 0:
+                starts, fresh = places(epoch)
+            text = windows[starts[i] if batch_size > 1 else starts[i, 0]].T  # (T+1,) or (T+1, B)
+            x, y = text[:-1], text[1:]
+            if fresh[i]:
+                h = zero_state
             fwd = _forward(params, x, y, h)
-            smooth_loss = 0.999 * smooth_loss + 0.001 * fwd.loss if n else fwd.loss
-            losses[n], smooth_losses[n] = fwd.loss, smooth_loss
+            losses[n] = fwd.loss
+            smooth_losses[n] = smooth_loss = 0.999 * smooth_loss + 0.001 * losses[n] if n else losses[n]
             if n == 0 or smooth_loss < smooth_losses[best_step]:
                 best_step, best_h = n, h
                 best_params.flat[:] = params.flat
@@ -672,7 +795,7 @@ def train(
                 sampling += sample(n)
             _backward(params, x, y, fwd, grads)
             np.clip(grads.flat, -clip, clip, out=grads.flat)
-            optimizer.step(params, grads)
+            optimizer.step(params, grads, rate(n / steps))
             h = fwd.h[-1]
             if n % 500 == 0:
                 bar.set_description(f"epoch {epoch + 1}, smooth loss {smooth_loss:.2f}")
@@ -687,6 +810,36 @@ def train(
         params, h, best_params, best_h, best_step, losses[:done], smooth_losses[:done], samples,
         steps_per_epoch, seconds, done < steps,
     )  # fmt: skip
+
+
+def bits_per_character(params, ids, h0=None):
+    """How many bits the network needs for each character of a text that it reads from beginning to end.
+
+    Parameters
+    ----------
+    params : Params
+    ids : int array (N,)
+        The text; the first character is only read, the other N - 1 are predicted.
+    h0 : array (m,), optional
+        The hidden state before the first character; zeros if it is not given.
+
+    Returns
+    -------
+    float
+        The mean of -log2 p_t[y_t].
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two characters, or h0 has another shape.
+    """
+    if len(ids) < 2:
+        raise ValueError(f"A text of {len(ids)} characters has none to predict: give two or more.")
+    nats, h, piece = 0.0, np.zeros(params.hidden_size) if h0 is None else h0, 1000
+    for e in range(0, len(ids) - 1, piece):  # piece by piece: the result is the same, the memory is not
+        fwd = forward(params, ids[e : e + piece][: len(ids) - 1 - e], ids[e + 1 : e + 1 + piece], h)
+        nats, h = nats + fwd.loss, fwd.h[-1]
+    return float(nats / (len(ids) - 1) / np.log(2))
 
 
 # -------------------------------------------------------------------------------------------------------- writing text

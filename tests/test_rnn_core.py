@@ -299,7 +299,7 @@ def test_training_clips_every_entry_of_the_gradient():
     class Recorder:
         largest = 0
 
-        def step(self, params, grads):
+        def step(self, params, grads, rate):
             self.largest = max(self.largest, np.abs(grads.flat).max())
 
     recorder = Recorder()
@@ -314,7 +314,7 @@ def test_samples_come_before_the_first_step_every_so_often_and_at_the_end():
     np.testing.assert_array_equal(result.samples[0].params.flat, rnn.init_params(VOCAB.size, 12, seed=1).flat)
     np.testing.assert_array_equal(result.samples[-1].params.flat, result.params.flat)
     again = result.samples[2]
-    assert again.text == rnn.synthesize(again.params, VOCAB, 30, seed=(0, 20), h0=again.h)
+    assert again.text == rnn.synthesize(again.params, VOCAB, 30, seed=(0, 1, 20), h0=again.h)
 
 
 def test_samples_do_not_change_what_is_learned():
@@ -338,11 +338,11 @@ def test_an_interrupt_ends_training_between_two_steps_and_keeps_what_was_learned
     class Interrupter(rnn.AdaGrad):
         steps = 0
 
-        def step(self, params, grads):
+        def step(self, params, grads, rate):
             self.steps += 1
             if self.steps == 7:
                 signal.raise_signal(signal.SIGINT)
-            super().step(params, grads)
+            super().step(params, grads, rate)
 
     handler = signal.getsignal(signal.SIGINT)
     result = train(steps=50, optimizer=Interrupter(), sample_every=5)
