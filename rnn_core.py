@@ -25,6 +25,9 @@ References
    networks", ICLR 2014.
 .. [6] D. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 .. [7] I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+.. [8] J. Martins, P. Sturdza, J. Alonso, "The complex-step derivative approximation", ACM Transactions on Mathematical
+   Software 29(3), 2003, equation 6.
+.. [9] Stanford CS231n, course notes, "Neural networks part 3", section "Gradient checks" (the relative error).
 """
 
 import math
@@ -36,6 +39,7 @@ import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -434,82 +438,249 @@ def _bar(items, shown, **kwargs):
 # ---------------------------------------------------------------------------------------------- is the gradient right?
 
 
-def numerical_gradient(params, x, y, h0, eps=1e-5, progress=True):
-    """The gradient of the loss by central differences: (L(theta + eps) - L(theta - eps)) / (2 eps), entry by entry.
+def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=None, seed=0, progress=True):
+    """The gradient of the loss from the loss alone, entry by entry.
+
+    "central" takes (L(theta + eps) - L(theta - eps)) / (2 eps). Its error has two parts: the curvature, about eps^2,
+    and the rounding of two nearly equal losses, about 1e-16 L / eps. "complex-step" takes Im L(theta + i eps) / eps
+    [8]_: nothing is subtracted, so eps can be so small that only the rounding of L itself is left.
 
     Parameters
     ----------
     params, x, y, h0
-        As for `forward`; the parameters are taken as float64, and left as they are.
-    eps : float
-        The step.
+        As for `forward`; the parameters must be float64, and are left as they are.
+    eps : float, optional
+        The step; 1e-5 for central differences and 1e-30 for the complex step if it is not given.
+    method : {"central", "complex-step"}
+    entries : int, optional
+        Compute at most so many entries of each parameter, drawn at random, and leave NaN in the others; all if it is
+        not given.
+    seed : int
+        Of that draw.
     progress : bool
         Show a bar for each parameter.
 
     Returns
     -------
     Params
-        In float64, with the same names as those of `backward`.
+        In float64, with the same names as those of `backward`, in nats.
+
+    Raises
+    ------
+    ValueError
+        eps is not above 0, the method is unknown, entries is less than 1, the parameters are not float64 or not
+        finite; or x, y and h0 do not fit each other.
+    IndexError
+        A number in x or y is not one of 0..K-1.
     """
+    default_eps, dtype = _choice("method", method, {"central": (1e-5, float), "complex-step": (1e-30, complex)})
+    eps = default_eps if eps is None else eps
+    if not 0 < eps < np.inf:
+        raise ValueError(f"eps must be above 0 and finite, it is {eps}: leave it out for {default_eps}.")
+    if entries is not None and entries < 1:
+        raise ValueError(f"entries must be 1 or more, it is {entries}.")
+    if params.flat.dtype != np.float64:
+        raise ValueError(f"The check needs float64, the parameters are {params.flat.dtype}: use params.astype(float).")
+    for name in Params.names:
+        if not np.isfinite(getattr(params, name)).all():
+            raise ValueError(f"{name} holds NaN or infinity: nothing can be checked there.")
     x, y, h0 = _checked(params, x, y, h0)
-    theta = params.astype(np.float64)
-    gradient = theta.like(np.empty_like(theta.flat))
+    theta = params.astype(dtype)
+    gradient = params.like(np.full_like(params.flat, np.nan))
+    rng = np.random.default_rng(seed)
     for name in Params.names:
         weights, result = getattr(theta, name), getattr(gradient, name)
-        entries = np.ndindex(weights.shape)
-        for entry in _bar(entries, progress, desc=f"Computing gradients for {name}", total=weights.size):
-            value, losses = weights[entry], []
-            for weights[entry] in (value + eps, value - eps):
-                losses.append(_forward(theta, x, y, h0).loss)
+        chosen = np.arange(weights.size)
+        if entries is not None and entries < weights.size:
+            chosen = rng.choice(weights.size, entries, replace=False)
+        for index in _bar(chosen, progress, desc=f"Computing gradients for {name}"):
+            entry = np.unravel_index(index, weights.shape)
+            value = weights[entry]
+
+            def loss(step, weights=weights, entry=entry, value=value):
+                weights[entry] = value + step
+                return _forward(theta, x, y, h0).loss
+
+            if method == "central":
+                result[entry] = (loss(eps) - loss(-eps)) / (2 * eps)
+            else:
+                result[entry] = loss(1j * eps).imag / eps
             weights[entry] = value
-            result[entry] = (losses[0] - losses[1]) / (2 * eps)
     return gradient
 
 
-class GradientCheck(NamedTuple):
-    """How two gradients of one parameter compare.
+class GradientRow(NamedTuple):
+    """How the two gradients of one parameter compare at one point.
 
     Attributes
     ----------
+    point : str
+        Where.
     name : str
         W, U, V, b or c.
     difference : float
-        ||analytic - numerical||, the Euclidean norm over all entries, in nats.
+        ||a - n||, the Euclidean norm over the entries compared, in nats; a is the gradient checked, n the numerical
+        one.
     relative_error : float
-        The difference over ||analytic|| + ||numerical||; 0 if both are zero.
+        ||a - n|| / max(||a||, ||n||, 1e-4): the difference on the scale of what is compared [9]_, so that it does not
+        depend on how large the gradient happens to be. The floor keeps the rounding of a gradient that should be zero,
+        some 1e-16, from being taken for an error.
+    analytic, numerical : float
+        The two values of the entry that differs most.
+    worst : tuple of int
+        The index of that entry.
     passed : bool
-        The difference is below the tolerance.
+        The relative error is below the tolerance.
     """
 
+    point: str
     name: str
     difference: float
     relative_error: float
+    analytic: float
+    numerical: float
+    worst: tuple
     passed: bool
 
 
-def check_gradients(params, x, y, h0, eps=1e-5, tolerance=1e-6, progress=True):
-    """Compare `backward` with `numerical_gradient`, both in float64.
+class GradientCheck(list):
+    """The rows of a check, a `GradientRow` for each point and parameter, and what they mean.
 
-    Parameters
+    Attributes
     ----------
-    params, x, y, h0, eps, progress
-        As for `numerical_gradient`.
-    tolerance : float
-        A parameter passes if the norm of the difference is below it.
+    passed : bool
+        Every row has passed.
+    wrong : tuple of str
+        The parameters that failed at some point, in the order W, U, V, b, c.
+    diagnosis : str
+        What that pattern usually means, in a sentence.
+    """
+
+    @property
+    def passed(self):
+        return all(row.passed for row in self)
+
+    @property
+    def wrong(self):
+        return tuple(name for name in Params.names if any(row.name == name and not row.passed for row in self))
+
+    @property
+    def diagnosis(self):
+        wrong, names = self.wrong, " and ".join(filter(None, [", ".join(self.wrong[:-1]), *self.wrong[-1:]]))
+        if not wrong:
+            return "All five gradients agree."
+        failed = [row for row in self if not row.passed]
+        ratios = [row.analytic / row.numerical if row.numerical else np.nan for row in failed]
+        where = sorted({row.point for row in failed})
+        if {"V", "c"} <= set(wrong) and np.ptp(ratios) < 1e-6 * abs(ratios[0]):
+            cause = f"all are {ratios[0]:.4g} times what they should be: a sum in place of a mean, or the reverse"
+        else:
+            cause = _DIAGNOSES.get(wrong, "the first step that they share is the place to look")
+        if len(where) < len({row.point for row in self}):
+            cause += f"; only {' and '.join(where)}"
+        return f"{names} wrong: {cause}."
+
+
+_DIAGNOSES = {  # which gradients are wrong: where the error usually is
+    ("W", "U", "V", "b", "c"): "everything flows from dL/do_t = p_t - y_t, so the error is there",
+    ("W", "U", "b"): "V and c are right, so dL/do_t is; the error is in the recurrence, between dL/dh_t and dL/da_t",
+    ("V", "c"): "the sums over t of dL/do_t",
+    ("W",): "the recurrence is right, so it is the sum of dL/da_t h_{t-1}^T: which h, and from which step on",
+    ("U",): "the recurrence is right, so it is the sum of dL/da_t x_t^T: which column, and characters that repeat",
+    ("V",): "dL/do_t is right, so it is the sum of dL/do_t h_t^T: which h, and from which step on",
+    ("b",): "the recurrence is right, so it is the sum of dL/da_t, which may lack a step",
+    ("c",): "dL/do_t is right, so it is the sum of dL/do_t, which may lack a step",
+}
+
+
+class Point(NamedTuple):
+    """Where gradients are compared: a name that says what is special, and the arguments of `forward`."""
+
+    name: str
+    params: Params
+    x: np.ndarray
+    y: np.ndarray
+    h0: np.ndarray
+
+
+def check_points(hidden_size=6, vocab_size=5, seq_length=7, seed=0):
+    """Three points that together leave an error nowhere to hide.
+
+    The usual one comes first: tiny weights, h0 = 0, one sequence. There W h_{t-1} is next to nothing, so what is wrong
+    in the recurrence hardly shows. At the others sigma = 0.5, the biases and h0 are not zero, and there is a batch.
 
     Returns
     -------
-    list of GradientCheck
-        A row each for W, U, V, b and c.
+    list of Point
     """
-    theta = params.astype(np.float64)
-    analytic = backward(theta, x, y, forward(theta, x, y, h0))
-    numerical = numerical_gradient(theta, x, y, h0, eps, progress)
-    rows = []
-    for name in Params.names:
-        a, n = getattr(analytic, name), getattr(numerical, name)
-        difference, size = np.linalg.norm(a - n), np.linalg.norm(a) + np.linalg.norm(n)
-        rows.append(GradientCheck(name, difference, difference / size if size else 0.0, bool(difference < tolerance)))
+    rng = np.random.default_rng(seed)
+    points = []
+    for name, sigma, batch in (
+        ("with sigma = 0.01, h0 = 0", 0.01, ()),
+        ("with sigma = 0.5, h0 not 0", 0.5, ()),
+        ("with sigma = 0.5, h0 not 0, B = 3", 0.5, (3,)),
+    ):
+        params = init_params(vocab_size, hidden_size, sigma, rng)
+        h0 = np.zeros((*batch, hidden_size))
+        if sigma > 0.1:
+            params.b[:], params.c[:] = rng.normal(0, sigma, hidden_size), rng.normal(0, sigma, vocab_size)
+            h0 = rng.uniform(-1, 1, h0.shape)
+        x, y = rng.integers(0, vocab_size, (2, seq_length, *batch))
+        points.append(Point(name, params, x, y, h0))
+    return points
+
+
+def check_gradients(
+    params=None, x=None, y=None, h0=None, *, backward=backward, gradients=None, eps=None, method="complex-step",
+    tolerance=None, entries=None, seed=0, progress=True,
+):  # fmt: skip
+    """Compare the gradients of `backward`, or of a function in its place, with numerical ones.
+
+    Parameters
+    ----------
+    params, x, y, h0 : optional
+        The point, as for `forward`. If they are not given, the points are those of `check_points`.
+    backward : function (params, x, y, fwd) -> Params
+        What to check.
+    gradients : Params, optional
+        Gradients at (params, x, y, h0) that were computed already, to be checked instead.
+    eps, method, entries, seed, progress
+        As for `numerical_gradient`.
+    tolerance : float, optional
+        A parameter passes if its relative error is below this; 1e-5 for central differences and 1e-10 for the complex
+        step if it is not given.
+
+    Returns
+    -------
+    GradientCheck
+        A row for each point and each of W, U, V, b and c.
+
+    Raises
+    ------
+    ValueError
+        The point is given in part, or gradients are given without a point or have another shape; and all that
+        `numerical_gradient` raises.
+    """
+    given = [argument is not None for argument in (params, x, y, h0)]
+    if any(given) != all(given) or (gradients is not None and not all(given)):
+        raise ValueError("Give all of params, x, y and h0, or none of them for the default points.")
+    if gradients is not None and gradients.flat.shape != params.flat.shape:
+        raise ValueError("These gradients do not have the shapes of the parameters.")
+    tolerance = tolerance or {"central": 1e-5}.get(method, 1e-10)
+    rows = GradientCheck()
+    for point in [Point("here", params, x, y, h0)] if all(given) else check_points():
+        numerical = numerical_gradient(*point[1:], eps, method, entries, seed, progress)
+        analytic = gradients or backward(*point[1:4], forward(*point[1:]))
+        for name in Params.names:
+            a, n = getattr(analytic, name), getattr(numerical, name)
+            known = ~np.isnan(n)
+            deviation = np.where(known, np.abs(a - n), 0)
+            difference = np.linalg.norm(deviation)
+            scale = max(np.linalg.norm(a[known]), np.linalg.norm(n[known]), 1e-4)
+            worst = np.unravel_index(np.nan_to_num(deviation, nan=np.inf).argmax(), a.shape)
+            passed = bool(difference / scale < tolerance)  # False also for NaN
+            numbers = map(float, (difference, difference / scale, a[worst], n[worst]))
+            rows.append(GradientRow(point.name, name, *numbers, tuple(map(int, worst)), passed))
     return rows
 
 
@@ -699,8 +870,8 @@ def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=10
 
 def train(
     params, vocab, ids, *, epochs=1, steps=None, seq_length=25, batch_size=1, order="book", chunks=100,
-    optimizer=None, schedule="constant", clip=5.0, sample_every=10_000, sample_length=200, prompt=".", seed=0,
-    progress=True,
+    optimizer=None, schedule="constant", clip=5.0, backward=None,
+    sample_every=10_000, sample_length=200, prompt=".", seed=0, progress=True,
 ):  # fmt: skip
     """Train on a book by truncated back-propagation through time.
 
@@ -726,6 +897,8 @@ def train(
         How the learning rate goes from the first step to the last: as it is, or down to 0 along half a cosine [7]_.
     clip : float
         Every entry of the gradient is clipped to [-clip, clip].
+    backward : function (params, x, y, fwd) -> Params, optional
+        Another one than `backward`, to see what it does.
     sample_every, sample_length, prompt
         Synthesize `sample_length` characters after `prompt` before every `sample_every`-th step; 0: never.
     seed : int
@@ -769,7 +942,8 @@ def train(
     steps_per_epoch = len(places(0)[0])
     steps = steps or epochs * steps_per_epoch
     optimizer = optimizer or AdaGrad()
-    params, best_params, grads = params.copy(), params.copy(), params.copy()
+    params, best_params = params.copy(), params.copy()
+    backward = backward or partial(_backward, grads=params.copy())
     losses, smooth_losses, samples = np.empty(steps), np.empty(steps), []
     best_step, smooth_loss = 0, None
     windows = sliding_window_view(ids, T + 1)
@@ -793,7 +967,7 @@ def train(
                 best_params.flat[:] = params.flat
             if sample_every and n % sample_every == 0:
                 sampling += sample(n)
-            _backward(params, x, y, fwd, grads)
+            grads = backward(params, x, y, fwd)
             np.clip(grads.flat, -clip, clip, out=grads.flat)
             optimizer.step(params, grads, rate(n / steps))
             h = fwd.h[-1]

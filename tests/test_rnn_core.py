@@ -1,5 +1,6 @@
 """The mathematics: laws (hypothesis), gradients, training, and what bad input is told."""
 
+import re
 import signal
 import threading
 
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import rnn_core as rnn
+from report.bugs import BUGS
 
 BOOK = "the quick brown fox jumps over the lazy dog.\n" * 20
 VOCAB = rnn.Vocabulary(BOOK)
 IDS = VOCAB.encode(BOOK)
+CHECK_POINTS = rnn.check_points
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -124,6 +127,11 @@ def test_init_params_draws_the_same_numbers_for_every_type():
     assert (rnn.init_params(8, 4, seed=8).flat != exact).any()
 
 
+def test_an_unknown_scheme_is_refused():
+    with pytest.raises(ValueError, match="no scheme 'xavier': choose one of 'normal', 'scaled', 'orthogonal'"):
+        rnn.init_params(3, 3, scheme="xavier")
+
+
 @pytest.mark.parametrize("sizes", [(5, 0), (0, 5), (5, -1)])
 def test_a_network_without_units_or_characters_is_refused(sizes):
     with pytest.raises(ValueError, match="must be at least 1"):
@@ -226,18 +234,131 @@ def test_forward_says_what_is_wrong_with_its_input(x, y, h0, error, complaint):
 # ---------------------------------------------------------------------------------------------- is the gradient right?
 
 
-def test_the_gradient_check_of_the_course_passes_for_every_parameter():
-    params = rnn.init_params(VOCAB.size, hidden_size=10)
-    rows = rnn.check_gradients(params, IDS[:25], IDS[1:26], np.zeros(10), progress=False)
+def check(**kwargs):
+    return rnn.check_gradients(progress=False, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def course():
+    """The point of the course's check: m = 10, the first 25 characters, h0 = 0."""
+    return rnn.init_params(VOCAB.size, hidden_size=10), IDS[:25], IDS[1:26], np.zeros(10)
+
+
+def test_the_gradient_check_of_the_course_passes_for_every_parameter(course):
+    rows = rnn.check_gradients(*course, method="central", progress=False)
     assert [row.name for row in rows] == ["W", "U", "V", "b", "c"]
-    assert all(row.passed and 0 < row.difference < 1e-6 for row in rows)
+    assert rows.passed and all(0 < row.difference < 1e-6 for row in rows)
 
 
-def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys, monkeypatch):
+@settings(max_examples=200, deadline=None)
+@given(problems())
+def test_right_gradients_pass_everywhere(problem):
+    rows = rnn.check_gradients(*problem, progress=False)
+    assert rows.passed, rows.diagnosis
+
+
+def test_right_gradients_pass_at_the_default_points_to_thirteen_digits():
+    rows = check()
+    assert len(rows) == 15 and rows.passed and rows.wrong == () and "agree" in rows.diagnosis
+    assert max(row.relative_error for row in rows) < 1e-13
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_every_classic_bug_is_caught(bug, monkeypatch):
+    for seed in range(20):
+        monkeypatch.setattr(rnn, "check_points", lambda seed=seed: CHECK_POINTS(seed=seed))
+        assert not check(backward=bug.backward).passed
+
+
+@pytest.mark.parametrize(
+    ("bug", "wrong", "words"),
+    [
+        (0, "WUb", "error is in the recurrence"),
+        (4, "W", "which h, and from which step on; only with sigma = 0.5, h0 not 0 and with sigma = 0.5, h0 not 0, B"),
+        (5, "b", "may lack a step"),
+        (6, "WUVbc", "p_t - y_t, so the error is there"),
+        (7, "WUVbc", "3 times what they should be: a sum in place of a mean, or the reverse; only with .* B = 3"),
+    ],
+)
+def test_the_diagnosis_says_where_to_look(bug, wrong, words):
+    rows = check(backward=BUGS[bug].backward)
+    assert rows.wrong == tuple(wrong)
+    assert re.search(words, rows.diagnosis)
+
+
+def test_a_pattern_without_a_name_still_gets_a_diagnosis(course):
+    gradients = rnn.backward(*course[:3], rnn.forward(*course))
+    gradients.W[2, 3] += 1
+    gradients.c[5] += 3
+    rows = rnn.check_gradients(*course, gradients=gradients, progress=False)
+    assert rows.diagnosis == "W and c wrong: the first step that they share is the place to look."
+    worst = rows[0]
+    assert worst.worst == (2, 3) and worst.analytic - worst.numerical == pytest.approx(1)
+    assert worst.difference == pytest.approx(1) and not worst.passed
+
+
+def test_a_gradient_of_nan_does_not_pass(course):
+    gradients = rnn.backward(*course[:3], rnn.forward(*course))
+    gradients.b[7] = np.nan
+    rows = rnn.check_gradients(*course, gradients=gradients, progress=False)
+    assert rows.wrong == ("b",) and rows[3].worst == (7,)
+
+
+def test_the_complex_step_is_exact_where_central_differences_round(course):
+    exact = rnn.backward(*course[:3], rnn.forward(*course)).flat
+    errors = {
+        method: np.linalg.norm(rnn.numerical_gradient(*course, method=method, progress=False).flat - exact)
+        for method in ("central", "complex-step")
+    }
+    assert errors["complex-step"] < 1e-13 < 1e-10 < errors["central"] < 1e-6
+
+
+def test_a_subset_of_the_entries_holds_the_same_values_and_nan_elsewhere(course):
+    full = rnn.numerical_gradient(*course, progress=False)
+    some = rnn.numerical_gradient(*course, entries=7, seed=3, progress=False)
+    for name in rnn.Params.names:
+        a, b = getattr(full, name), getattr(some, name)
+        assert np.isfinite(b).sum() == 7
+        np.testing.assert_array_equal(a[np.isfinite(b)], b[np.isfinite(b)])
+    assert rnn.check_gradients(*course, entries=7, progress=False).passed
+
+
+def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys):
     params = rnn.init_params(VOCAB.size, hidden_size=2)
     rnn.check_gradients(params, IDS[:3], IDS[1:4], np.zeros(2))
     bars = capsys.readouterr().err
     assert all(f"Computing gradients for {name}" in bars for name in rnn.Params.names)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "complaint"),
+    [
+        ({"eps": 0}, "eps must be above 0"),
+        ({"eps": -1e-5}, "eps must be above 0"),
+        ({"eps": np.nan}, "eps must be above 0"),
+        ({"entries": 0}, "entries must be 1 or more"),
+        ({"method": "forward"}, "no method 'forward': choose one of 'central', 'complex-step'"),
+    ],
+)
+def test_the_gradient_check_says_what_is_wrong_with_its_input(course, kwargs, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        rnn.check_gradients(*course, progress=False, **kwargs)
+
+
+def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
+    params, *point = course
+    with pytest.raises(ValueError, match=r"needs float64.*float32: use params.astype\(float\)"):
+        rnn.check_gradients(params.astype(np.float32), *point)
+    broken = params.copy()
+    broken.V[1, 1] = np.nan
+    with pytest.raises(ValueError, match="V holds NaN"):
+        rnn.check_gradients(broken, *point)
+    with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
+        rnn.check_gradients(params)
+    with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
+        rnn.check_gradients(gradients=params)
+    with pytest.raises(ValueError, match="do not have the shapes"):
+        rnn.check_gradients(params, *point, gradients=rnn.Params(2, 2))
 
 
 # ------------------------------------------------------------------------------------------------ optimisers, training
@@ -251,6 +372,94 @@ def test_adagrad_is_its_formula():
         g2 = g2 + g * g
         theta = theta - 0.1 * g / np.sqrt(g2 + 1e-8)
         np.testing.assert_allclose(params.flat, theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_adams_first_step_is_the_learning_rate_whatever_the_gradient(sign):
+    params, grads = rnn.Params(2, 3), rnn.init_params(3, 2, sigma=1)
+    grads.flat[:] = sign * (np.abs(grads.flat) + 1)
+    rnn.Adam(0.01).step(params, grads)
+    np.testing.assert_allclose(params.flat, -0.01 * sign, rtol=1e-6)
+
+
+def test_adam_is_its_formula():
+    params, adam = rnn.init_params(3, 2, sigma=1), rnn.Adam(0.01)
+    theta, m, v = params.flat.copy(), 0, 0
+    for t in range(1, 6):
+        grads = rnn.init_params(3, 2, sigma=1, seed=t)
+        adam.step(params, grads, rate=0.5)
+        g = grads.flat
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        theta = theta - 0.5 * 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        np.testing.assert_allclose(params.flat, theta, rtol=1e-10)
+
+
+def test_the_cosine_schedule_goes_from_the_full_rate_to_none():
+    cosine = rnn.SCHEDULES["cosine"]
+    assert cosine(0) == 1 and cosine(0.5) == pytest.approx(0.5) and cosine(1) == pytest.approx(0)
+    assert rnn.SCHEDULES["constant"](0.7) == 1
+
+
+@given(st.integers(27, 400), st.integers(1, 5), st.integers(1, 4))
+def test_in_the_order_of_the_book_every_stream_reads_its_part_once(length, T, B):
+    starts, fresh = rnn.sequence_starts(length, T, B)
+    np.testing.assert_array_equal(np.diff(starts, axis=0), T)
+    np.testing.assert_array_equal(starts[0], length // B * np.arange(B))
+    assert starts[-1, 0] + T + 1 <= length // B < starts[-1, 0] + 2 * T + 1
+    assert fresh[0] and not fresh[1:].any()
+
+
+@given(st.integers(2, 9), st.integers(1, 3), st.integers(0, 99))
+def test_chunks_are_read_whole_each_once_in_another_order(chunks, B, seed):
+    B = min(B, chunks)
+    starts, fresh = rnn.sequence_starts(400, 3, B, "chunks", chunks, np.random.default_rng(seed))
+    first = starts[fresh].ravel()
+    assert len(set(first)) == len(first) == chunks // B * B
+    assert set(first) <= set(400 // chunks * np.arange(chunks))
+    assert (np.diff(starts, axis=0)[~fresh[1:]] == 3).all()
+    assert ((starts + 3 + 1) % (400 // chunks) != 1).all() or chunks == 1
+
+
+def test_random_places_are_all_in_the_book_and_each_is_fresh():
+    starts, fresh = rnn.sequence_starts(100, 10, 4, "random", rng=np.random.default_rng(0))
+    assert fresh.all() and starts.min() >= 0 and starts.max() + 10 + 1 <= 100
+    assert len(np.unique(starts)) > 5
+
+
+@pytest.mark.parametrize("order", ["book", "chunks", "random"])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_every_order_and_batch_size_learns(order, batch_size):
+    result = train(steps=300, order=order, chunks=4, batch_size=batch_size, seq_length=10)
+    assert result.smooth_losses[-1] < result.smooth_losses[0]
+    assert result.h.shape == ((12,) if batch_size == 1 else (3, 12))
+
+
+@pytest.mark.parametrize("scheme", ["normal", "scaled", "orthogonal"])
+def test_initialization_has_the_spread_that_its_scheme_states(scheme):
+    m, K = 80, 60
+    params = rnn.init_params(K, m, sigma=0.02, scheme=scheme)
+    normal = {"W": 0.02, "U": 0.02, "V": 0.02}
+    wanted = normal if scheme == "normal" else {"W": (2 * m) ** -0.5, "U": (2 * K) ** -0.5, "V": m**-0.5}
+    if scheme == "orthogonal":
+        np.testing.assert_allclose(params.W @ params.W.T, np.eye(m), atol=1e-12)
+        del wanted["W"]
+    for name, deviation in wanted.items():
+        assert getattr(params, name).std() == pytest.approx(deviation, rel=0.05)
+
+
+def test_bits_per_character_carries_the_state_through_however_long_the_text():
+    params = rnn.init_params(VOCAB.size, 5, sigma=0.5)
+    ids = np.tile(IDS, 3)
+    nats = rnn.forward(params, ids[:-1], ids[1:], np.zeros(5)).loss
+    assert rnn.bits_per_character(params, ids) == pytest.approx(nats / (len(ids) - 1) / np.log(2), rel=1e-12)
+    assert rnn.bits_per_character(rnn.Params(5, VOCAB.size), ids) == pytest.approx(np.log2(VOCAB.size))
+    with pytest.raises(ValueError, match="none to predict"):
+        rnn.bits_per_character(params, ids[:1])
+
+
+def test_training_with_another_backward_uses_it():
+    stuck = train(steps=5, backward=lambda params, x, y, fwd: params.like(np.zeros_like(params.flat)))
+    np.testing.assert_array_equal(stuck.params.flat, rnn.init_params(VOCAB.size, hidden_size=12, seed=1).flat)
 
 
 def test_training_follows_the_book_carries_the_state_and_resets_it_at_each_epoch():
@@ -373,6 +582,11 @@ def test_training_shows_epoch_and_smooth_loss(capsys):
         ({"seq_length": 0}, "must be 1 or more"),
         ({"seq_length": len(IDS) - 1}, f"has {len(IDS)} characters; sequences of {len(IDS) - 1} need at least"),
         ({"prompt": "#"}, "'#'"),
+        ({"schedule": "linear"}, "no schedule 'linear': choose one of 'constant', 'cosine'"),
+        ({"order": "backwards"}, "no order 'backwards': choose one of 'book', 'chunks', 'random'"),
+        ({"batch_size": 0}, "ask for fewer"),
+        ({"batch_size": 100}, "can't be cut into 100 pieces for 100 sequences of 25 at a time"),
+        ({"order": "chunks", "chunks": 2, "batch_size": 3}, "can't be cut into 2 pieces for 3"),
     ],
 )
 def test_training_says_what_is_wrong_with_its_input(kwargs, complaint):

@@ -1,0 +1,47 @@
+"""Eight classic bugs in back-propagation through time, each a change of a line or two in the right `backward`.
+
+The wrong versions are made from the source of the right one, so that there is no second copy of it to keep in step.
+"""
+
+import inspect
+from typing import NamedTuple
+
+import rnn_core
+
+
+class Bug(NamedTuple):
+    """A bug: what it is called, the lines it is in, and what they become."""
+
+    name: str
+    right: str
+    wrong: str
+
+    @property
+    def backward(self):
+        """The wrong `backward`, with the signature of the right one."""
+        source = inspect.getsource(rnn_core._backward)
+        if source.count(self.right) != 1:
+            raise LookupError(f"The lines of the bug {self.name!r} do not occur exactly once in backward: {self.right}")
+        namespace = dict(vars(rnn_core))
+        exec(source.replace(self.right, self.wrong), namespace)
+        return lambda params, x, y, fwd: namespace["_backward"](params, x, y, fwd, params.like(params.flat.copy()))
+
+
+BUGS = [
+    Bug("No gradient carried to the earlier step", "carried = np.dot(da_t, W)", "carried = 0"),
+    Bug("W in place of its transpose", "np.dot(da_t, W)", "np.dot(da_t, W.T)"),
+    Bug(
+        "tanh' before the carried gradient is added",
+        "for da_t, dtanh_t in zip(da.reshape(shape)[::-1], dtanh.reshape(shape)[::-1], strict=True):",
+        "da *= dtanh\n    for da_t, dtanh_t in zip(da.reshape(shape)[::-1], np.ones(len(y)), strict=True):",
+    ),
+    Bug("tanh' from a_t in place of h_t", "1 - h * h", "1 - np.arctanh(h) ** 2"),
+    Bug(
+        "h_{t-1} taken as zero at the first step",
+        "np.dot(da.T, h_prev, out=grads.W)",
+        "np.dot(da[B:].T, h_prev[B:], out=grads.W)",
+    ),
+    Bug("b summed over one step too few", "np.sum(da, axis=0, out=grads.b)", "np.sum(da[B:], axis=0, out=grads.b)"),
+    Bug("SoftMax without the minus one-hot", "g[rows, y.ravel()] -= 1", "pass"),
+    Bug("Sum over the batch in place of the mean", "g /= B", "pass"),
+]
