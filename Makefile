@@ -3,18 +3,32 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-BOOK ?= data/the_drowned_bell.txt
+export TQDM_DISABLE := 1
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z]*\):.*## /make \1@/p' $(MAKEFILE_LIST) | tr @ '\t'
+
+report: .venv/ready  ## run the notebook and write build/lab4.pdf; for another book: make report BOOK=path/to/book.txt
+	@mkdir -p build
+	$(BIN)/papermill lab4.ipynb build/lab4.ipynb --no-progress-bar --log-level WARNING $(if $(BOOK),--parameters book "$(BOOK)")
+	$(BIN)/jupyter nbconvert --log-level WARN --to labreport build/lab4.ipynb
+	@echo "The report is build/lab4.pdf"
+
+test: .venv/ready  ## check the style, the units and laws (pytest) and the notebook, cell by cell (nbval)
+	$(BIN)/ruff check .
+	$(BIN)/pytest
+	$(BIN)/pytest --nbval lab4.ipynb
+
+lab: .venv/ready  ## open the notebook in JupyterLab
+	TQDM_DISABLE= $(BIN)/jupyter lab lab4.ipynb
+
+clean:  ## remove the environment and all that was built
+	rm -rf .venv build *.egg-info .pytest_cache .hypothesis .ruff_cache
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " \
-	    + sys.version.split()[0] + ": name another with make PYTHON=python3.12")'
+	    + sys.version.split()[0] + ": name another one, make PYTHON=python3.12 for example.")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
-
-clean:  ## remove the environment and all that was built
-	rm -rf .venv build *.egg-info .pytest_cache .hypothesis .ruff_cache

@@ -46,7 +46,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 # ---------------------------------------------------------------------------------------------- a book, its characters
 

@@ -15,9 +15,9 @@ def words(text):
 def word_share(text, known):
     """The share of the words of a text that are in `known`, a set of words in lower case; 0 for a text without words.
 
-    Capitals do not count, and neither does the last word, which may be cut off.
+    Words of one letter do not count (any letter makes one), and neither does the last word, which may be cut off.
     """
-    found = [word.lower() in known for word in words(text)[:-1]]
+    found = [word.lower() in known for word in words(text)[:-1] if len(word) > 1]
     return sum(found) / len(found) if found else 0.0
 
 

@@ -1,0 +1,205 @@
+"""What simple models reach on the same text: a number of bits per character means something only beside others.
+
+A model that gives the next character y the probability p needs -log2 p bits for it. The yardsticks, worst first: all K
+characters equally likely; how often each character occurs (unigram); the same after the character before it (bigram);
+and so on, up to n-grams, which look n - 1 characters back. Compressors are models, too: what they write is bits.
+
+References
+----------
+.. [1] I. Witten, T. Bell, "The zero-frequency problem: estimating the probabilities of novel events in adaptive text
+   compression", IEEE Transactions on Information Theory 37(4), 1991 (method C).
+.. [2] S. Chen, J. Goodman, "An empirical study of smoothing techniques for language modeling", Harvard University,
+   TR-10-98, 1998, section 2.5 (Witten-Bell smoothing).
+.. [3] D. Jurafsky, J. Martin, "Speech and Language Processing", chapter "N-gram language models", section "Evaluating
+   language models: perplexity".
+.. [4] J. Seward, manual page of bzip2, section "Memory management" (blocks), and L. Collin, manual page of xz, section
+   "Compression preset level" (dictionaries).
+"""
+
+import lzma
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Level(NamedTuple):
+    """The n-grams of one length n that occur in a text. An n-gram is numbered by its place in `keys`.
+
+    Attributes
+    ----------
+    keys : int64 ndarray (G,)
+        Sorted; the key of an n-gram is (number of its first n-1 characters, its context) * K + (its last character).
+    counts : int ndarray (G,)
+        How often each occurs.
+    totals, kinds : int ndarray (contexts + 1,)
+        For each context, how many characters follow it in the text, and how many different ones. The entry after the
+        last is 0: an unknown context has the number -1 and finds it there.
+    """
+
+    keys: np.ndarray
+    counts: np.ndarray
+    totals: np.ndarray
+    kinds: np.ndarray
+
+
+class NGram:
+    """Character n-grams, each order smoothed with the one below (Witten-Bell).
+
+    With c the character, h the n-1 characters before it, and h' = h without its first character,
+
+        p_n(c | h) = (count(h c) + kinds(h) p_{n-1}(c | h')) / (count(h) + kinds(h))        p_0(c) = 1 / K
+
+    where count(h) is how often something follows h in the text and kinds(h) how many different characters do. Contexts
+    in which many different characters have been seen are likely to be followed by yet another one, so they leave
+    more to the shorter context. No probability is 0, and they sum to 1 over c.
+
+    Parameters
+    ----------
+    ids : int array (N,)
+        The text to count in, as numbers of characters.
+    vocab_size : int
+        K.
+    order : int
+        The largest n: 0 is uniform, 1 unigram, 2 bigram.
+
+    Raises
+    ------
+    ValueError
+        order is negative.
+    IndexError
+        A number in ids is not one of 0..K-1.
+
+    References
+    ----------
+    Witten and Bell [1]_; Chen and Goodman [2]_, section 2.5.
+    """
+
+    def __init__(self, ids, vocab_size, order=5):
+        if order < 0:
+            raise ValueError(f"order must be 0 (uniform) or more, it is {order}.")
+        self.vocab_size, self.levels = vocab_size, []
+        ids = self._checked(ids)
+        context, contexts = np.zeros(len(ids), np.int64), 1  # n = 1: all characters follow the empty context, number 0
+        for n in range(1, min(order, len(ids)) + 1):
+            key = context * vocab_size + ids[n - 1 :]
+            keys, number, counts = np.unique(key, return_inverse=True, return_counts=True)  # K^n of them would not fit
+            kinds = np.bincount(keys // vocab_size, minlength=contexts + 1)
+            totals = np.bincount(keys // vocab_size, counts, minlength=contexts + 1).astype(np.int64)
+            self.levels.append(Level(keys, counts, totals, kinds))
+            context, contexts = number[:-1], len(keys)  # what has been read is the context of the next character
+
+    def probabilities(self, ids):
+        """The probability of each character of a text after those before it, for every order.
+
+        Parameters
+        ----------
+        ids : int array (N,)
+
+        Returns
+        -------
+        ndarray (order + 1, N)
+            Row n is p_n. Where fewer than n - 1 characters come before, or were never seen, p_n is that of the longest
+            context that was.
+        """
+        ids = self._checked(ids)
+        p = np.full(len(ids), 1 / self.vocab_size)
+        rows, context = [p], np.zeros(len(ids), np.int64)
+        for level in self.levels:
+            key = context * self.vocab_size + ids  # negative, so not among the keys, if the context is unknown
+            number = np.searchsorted(level.keys, key).clip(max=len(level.keys) - 1)
+            seen = level.keys[number] == key
+            count = np.where(seen, level.counts[number], 0)
+            total, kinds = level.totals[context], level.kinds[context]
+            p = np.divide(count + kinds * p, total + kinds, out=p.copy(), where=total > 0)
+            rows.append(p)
+            context = np.full(len(ids), -1)
+            context[1:] = np.where(seen, number, -1)[:-1]
+        return np.array(rows)
+
+    def bits_by_order(self, ids):
+        """Bits per character of a text for every order, ndarray (order + 1,): uniform, unigram, bigram, ...
+
+        As in `rnn_core.bits_per_character`, the first character is only read and the others are predicted.
+
+        Raises
+        ------
+        ValueError
+            There are fewer than two characters.
+        """
+        if len(ids) < 2:
+            raise ValueError(f"A text of {len(ids)} characters has none to predict: give two or more.")
+        return -np.log2(self.probabilities(ids)[:, 1:]).mean(axis=1)
+
+    def bits_per_character(self, ids):
+        """Bits per character of a text, from the highest order."""
+        return float(self.bits_by_order(ids)[-1])
+
+    def perplexity(self, ids):
+        """Between how many equally likely characters one would choose on average: 2 ** (bits per character) [3]_.
+
+        Of a text that a network wrote it says how surprising it is for a reader who knows the n-grams of the book.
+        """
+        return 2 ** self.bits_per_character(ids)
+
+    def _checked(self, ids):
+        """Characters as int64, so that keys do not overflow, or a clear error."""
+        ids = np.asarray(ids).astype(np.int64)
+        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab_size:
+            raise IndexError(
+                f"Characters are numbers from 0 to {self.vocab_size - 1}, these go from {ids.min()} to {ids.max()}."
+            )
+        return ids
+
+
+def lzma_compress(data):
+    """bytes to bytes, as small as lzma can. It looks back 64 MiB: it remembers the whole book."""
+    return lzma.compress(data, preset=9 | lzma.PRESET_EXTREME)
+
+
+def compressed_bits_per_character(train_text, held_out_text, compress, block=None):
+    """How many bits a compressor that has just read the training text needs for each character held out.
+
+    That is the difference between the two sizes, with and without the text held out: 8 (size(train + held out) -
+    size(train)) / (characters held out). Whole bytes are counted, so it says little about less than some thousand
+    characters: of a few, the difference may even be negative.
+
+    bz2 needs care. It cuts its input into blocks of 900,000 bytes and forgets everything at each cut: of a longer
+    training text it knows only what happens to come after the last one. To measure it at its best, give ``block``;
+    then it is primed with the end of the training text only, as much as fits into one block together with the text
+    held out. The size is also a little erratic, because adding text can change the Huffman tables of the whole block,
+    and that little is much of the difference. So nine primes, each a hundredth shorter than the one before, are tried,
+    and the median is taken.
+
+    Parameters
+    ----------
+    train_text, held_out_text : str
+        The second follows the first.
+    compress : function (bytes) -> bytes
+        `lzma_compress`, `bz2.compress`.
+    block : int, optional
+        The size in bytes of the blocks that the compressor works in: 900,000 for bz2. If what is held out is as large
+        alone, nothing is left for a prime.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        Nothing is held out.
+
+    References
+    ----------
+    Manual pages of bzip2 and xz [4]_.
+    """
+    if not held_out_text:
+        raise ValueError("No text is held out: there is nothing to measure.")
+    train, held_out = train_text.encode(), held_out_text.encode()
+    lengths = [len(train)]
+    if block is not None:
+        room = max(int(0.98 * block) - len(held_out), 0)  # not all: bz2 makes runs of four equal bytes longer
+        lengths = np.unique((min(len(train), room) * (1 - 0.01 * np.arange(9))).astype(int))
+    primes = [train[len(train) - length :] for length in lengths]
+    sizes = [len(compress(prime + held_out)) - len(compress(prime)) for prime in primes]
+    return float(8 * np.median(sizes) / len(held_out_text))

@@ -1,0 +1,143 @@
+"""The yardsticks: laws of a probability distribution, and texts whose bits are known."""
+
+import bz2
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from report.yardsticks import NGram, compressed_bits_per_character, lzma_compress
+
+NOISE = np.random.default_rng(0).integers(0, 4, 4000)
+
+
+@st.composite
+def texts(draw):
+    """K, a text to count in and another one to predict, in a small alphabet so that n-grams repeat."""
+    K = draw(st.integers(1, 5))
+    ids = st.lists(st.integers(0, K - 1), max_size=40)
+    return K, draw(ids), draw(ids)
+
+
+@given(texts(), st.integers(0, 5))
+def test_probabilities_are_above_0_and_sum_to_1_for_every_order_and_context(text, order):
+    K, train, context = text
+    ngram = NGram(train, K, order)
+    p = np.array([ngram.probabilities([*context, k])[:, -1] for k in range(K)])  # (K, order + 1)
+    assert (p > 0).all()
+    np.testing.assert_allclose(p.sum(axis=0), 1)
+
+
+@given(texts(), st.integers(0, 5))
+def test_the_arrays_say_what_counting_by_hand_says(text, order):
+    K, train, held_out = text
+
+    def p(n, context, char):
+        if n == 0:
+            return 1 / K
+        shorter = p(n - 1, context[1:], char)
+        if len(context) < n - 1:
+            return p(n - 1, context, char)
+        follow = [train[i] for i in range(n - 1, len(train)) if train[i - n + 1 : i] == context]
+        kinds = len(set(follow))
+        return (follow.count(char) + kinds * shorter) / (len(follow) + kinds) if follow else shorter
+
+    found = NGram(train, K, order).probabilities(held_out)
+    for n in range(len(found)):
+        expected = [p(n, held_out[max(i - n + 1, 0) : i], char) for i, char in enumerate(held_out)]
+        np.testing.assert_allclose(found[n], expected)
+
+
+@given(texts())
+def test_order_0_is_uniform_and_order_1_is_the_smoothed_frequency(text):
+    K, train, held_out = text
+    uniform, unigram = NGram([*train, 0], K, order=1).probabilities(held_out)
+    counts = np.bincount([*train, 0], minlength=K)
+    kinds = np.count_nonzero(counts)
+    np.testing.assert_allclose(uniform, 1 / K)
+    np.testing.assert_allclose(unigram, ((counts + kinds / K) / (counts.sum() + kinds))[held_out])
+
+
+@given(texts())
+def test_a_higher_order_never_needs_more_bits_for_the_text_it_was_counted_in(text):
+    K, train, _ = text
+    bits = -np.log2(NGram(train, K, order=5).probabilities(train)).sum(axis=1)
+    assert (np.diff(bits) <= 1e-9 * (1 + bits[:-1])).all()
+
+
+@given(texts(), st.integers(1, 5))
+def test_the_lower_orders_do_not_depend_on_the_highest(text, order):
+    K, train, held_out = text
+    highest, lower = (NGram(train, K, n).probabilities(held_out) for n in (order, order - 1))
+    np.testing.assert_array_equal(highest[: len(lower)], lower)
+
+
+def test_noise_takes_log2_of_K_bits_and_as_many_choices_as_characters():
+    ngram = NGram(NOISE[:3000], 4, order=1)
+    assert ngram.bits_per_character(NOISE[3000:]) == pytest.approx(2, abs=0.01)
+    assert ngram.perplexity(NOISE[3000:]) == pytest.approx(4, abs=0.03)
+
+
+def test_a_rule_that_needs_two_characters_is_found_by_the_trigram_and_not_by_the_bigram():
+    text = np.tile([0, 0, 1, 1], 500)
+    bits = NGram(text, 2, order=3).bits_by_order(text[:100])
+    assert bits[:3] == pytest.approx([1, 1, 1], abs=0.02)
+    assert bits[3] < 0.02
+
+
+def test_characters_may_be_small_unsigned_integers():
+    ids = (np.arange(1000) % 200).astype(np.uint8)
+    np.testing.assert_array_equal(NGram(ids, 200).probabilities(ids), NGram(ids.tolist(), 200).probabilities(ids))
+
+
+def test_a_large_alphabet_takes_memory_for_what_occurs_only():
+    ids = np.random.default_rng(0).integers(0, 5000, 10_000)
+    tracemalloc.start()
+    bits = NGram(ids, 5000).bits_per_character(ids[:100])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.isfinite(bits)
+    assert peak < 20e6  # bytes; a table of all bigrams alone would take 200e6
+
+
+@pytest.mark.parametrize("train", [[], [0], [0, 1]])
+def test_a_tiny_text_has_only_the_orders_that_fit_into_it(train):
+    bits = NGram(train, 2, order=5).bits_by_order([1, 0])
+    assert len(bits) == len(train) + 1
+    assert np.isfinite(bits).all()
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="it is -1"):
+        NGram([0, 1], 2, order=-1)
+    with pytest.raises(IndexError, match="from 0 to 1, these go from 0 to 2"):
+        NGram([0, 2], 2)
+    with pytest.raises(IndexError, match="go from -1"):
+        NGram([0, 1], 2).perplexity([-1, 0])
+    with pytest.raises(ValueError, match="two or more"):
+        NGram([0, 1], 2).bits_per_character([0])
+    with pytest.raises(ValueError, match="nothing to measure"):
+        compressed_bits_per_character("some text", "", lzma_compress)
+
+
+@pytest.mark.parametrize(("compress", "block"), [(lzma_compress, None), (bz2.compress, None), (bz2.compress, 900_000)])
+def test_a_compressor_is_better_when_it_has_read_the_training_text(compress, block):
+    text = "".join(map(chr, 0x4E00 + NOISE))  # Chinese: three bytes a character
+    alone = compressed_bits_per_character("", text, compress, block)
+    again = compressed_bits_per_character(text, text, compress, block)
+    assert 0 < again < 0.7 * alone
+
+
+def test_a_block_that_fits_counts_and_one_that_does_not_is_no_error():
+    calls = []
+
+    def compress(data):
+        calls.append(len(data))
+        return data
+
+    assert compressed_bits_per_character("a" * 5000, "b" * 100, compress, block=1000) == 8
+    assert max(calls) <= 1000
+    assert compressed_bits_per_character("a" * 5000, "b" * 2000, compress, block=1000) == 8
+    assert compressed_bits_per_character("a", "b", compress, block=1000) == 8
