@@ -32,12 +32,12 @@ BUGS = [
     Bug("W in place of its transpose", "np.dot(da_t, W)", "np.dot(da_t, W.T)"),
     Bug(
         "tanh' before the carried gradient is added",
-        "for da_t, dtanh_t in zip(da.reshape(shape)[::-1], dtanh.reshape(shape)[::-1], strict=True):",
-        "da *= dtanh\n    for da_t, dtanh_t in zip(da.reshape(shape)[::-1], np.ones(len(y)), strict=True):",
+        "da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}\n        da_t *= dtanh_t",
+        "da_t *= dtanh_t\n        da_t += carried",
     ),
-    Bug("tanh' from a_t in place of h_t", "1 - h * h", "1 - np.arctanh(h) ** 2"),
+    Bug("tanh' computed from a in place of h", "1 - fwd.h[1:] ** 2", "1 - np.arctanh(fwd.h[1:]) ** 2"),
     Bug(
-        "h_{t-1} taken as zero at the first step",
+        "h before the first step taken as zero",
         "np.dot(da.T, h_prev, out=grads.W)",
         "np.dot(da[B:].T, h_prev[B:], out=grads.W)",
     ),

@@ -1,0 +1,331 @@
+"""Show text, tables and figures in the notebook so that every route prints the same thing.
+
+The book and the network's text are hostile input: a bar, a dollar sign or ``<script>`` in them must come out as just
+that in JupyterLab, in HTML and in both PDF routes. So nothing here is quoted: all that is not plain is written as a
+numeric character reference, which no Markdown reader, no MathJax and no table grid takes for markup.
+
+Captions carry their own numbers ("Table 1. ..."). A paragraph that starts so, above a table or below a figure, is its
+caption: there is one source for captions and numbers, and readers as well as exporters see which is which.
+"""
+
+import base64
+import html
+import io
+import itertools
+import math
+import re
+import textwrap
+import unicodedata
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import mistune
+from IPython.display import Markdown, display
+
+__all__ = ["Shown", "figure", "inline", "passage", "table", "use_house_style", "verbatim", "visible"]
+
+NEWLINE = "\u00b6"  # a pilcrow: of the signs for a line break the one that every font has
+LONG_RUN = 24  # characters without a space after which a line must be allowed to break
+TEXT_WIDTH = 6.5  # inches: the text block of the A4 page
+# For XeLaTeX alone, no other route reads it: a caption stays with its table, and network text is monospaced there too.
+STAY = "```{=latex}\n\\par\\vskip0pt plus12\\baselineskip\\penalty-200\\vskip0pt plus-12\\baselineskip\n```\n\n"
+MONO = "`\\bgroup\\ttfamily{}`{=latex}<code>", "</code>`\\egroup{}`{=latex}"
+# Okabe and Ito's colours, dark ones first so that neighbours differ in grey as well; the line styles differ on top.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
+LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (7, 2)), "-"]
+
+
+class verbatim(str):
+    """A table cell of running text: shown monospaced, with its line breaks and repeated spaces."""
+
+
+class Shown:
+    """Something that Jupyter displays, in several formats at once.
+
+    Parameters
+    ----------
+    **formats : str
+        The representations: ``html``, ``markdown`` and ``plain``.
+    """
+
+    def __init__(self, **formats):
+        self.formats = formats
+
+    def __repr__(self):
+        return self.formats["plain"]
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {f"text/{name}": source for name, source in self.formats.items()}
+
+
+def visible(text):
+    """Replace what cannot be seen, line breaks apart, by something that can.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        C0 controls and DEL as control pictures (tab is U+2409); other controls, direction marks, lone surrogates and
+        the like as ``<U+202E>``, because a live one would garble the page after it.
+    """
+
+    def show(match):
+        code = ord(match[0])
+        if code < 0x20:
+            return chr(0x2400 + code)
+        if code == 0x7F:
+            return "\u2421"
+        joins_emoji = code in (0x200C, 0x200D) or 0xE0020 <= code <= 0xE007F
+        nothing = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+        unseen = unicodedata.category(match[0]) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        return f"<U+{code:04X}>" if nothing or (unseen and not joins_emoji) else match[0]
+
+    return re.sub(r"[^ -~\n]", show, text)
+
+
+def inline(text):
+    """Markdown source that shows exactly the characters of a text, wherever it is rendered.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        One line of ASCII: a ``<code>`` element. Line breaks show as a pilcrow, controls as in `visible`, and a space
+        that would be swallowed (first, last, after another) is a no-break space.
+    """
+    return f"<code>{_source(visible(text).replace(chr(10), NEWLINE), pause='<wbr>')}</code>"
+
+
+def passage(text, caption=None):
+    """Show a block of running text exactly, with its line breaks.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    caption : str, optional
+        Markdown, printed above.
+
+    Returns
+    -------
+    Shown
+        A quotation for Jupyter to display.
+    """
+    caption = _label(caption)
+    head = f"{caption}\n\n" if caption else ""
+    quote = "\n".join(f"> {line}" for line in _lines(verbatim(text)))
+    style = "font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0"
+    block = f'<blockquote class="{IGNORE}" dir="auto"><pre style="{style}">{_html(text)}</pre></blockquote>'
+    return Shown(
+        html=_markdown(caption) + block if caption else block,
+        markdown=head + quote,
+        plain=head + textwrap.indent(visible(text), "    ", lambda line: True),
+    )
+
+
+def table(header, rows, caption, align=None, widths=None):
+    """Show a table with its caption.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Plain text, not markup.
+    rows : sequence of sequences
+        Cells: plain text or numbers, as they are to be shown; `verbatim` for running text.
+    caption : str
+        Markdown, with its number: ``"Table 1. The gradient check."``
+    align : str, optional
+        A letter per column: ``l``, ``r`` or ``c``. Default: all ``l``.
+    widths : sequence of float, optional
+        Relative widths of the columns; the table then fills the line. Default: from the contents.
+
+    Returns
+    -------
+    Shown
+        A table for Jupyter to display.
+
+    Raises
+    ------
+    ValueError
+        If a row, `align` or `widths` does not fit the header.
+    """
+    align = align or "l" * len(header)
+    rows = [[cell if isinstance(cell, str) else str(cell) for cell in row] for row in rows]
+    for name, part in [("align", align), ("widths", widths or header), *((f"row {i}", r) for i, r in enumerate(rows))]:
+        if len(part) != len(header):
+            raise ValueError(f"{name} has {len(part)} entries, but the header of this table has {len(header)}")
+    caption = _label(caption)
+    return Shown(
+        html=_html_table(header, rows, caption, align),
+        markdown=f"{STAY}{caption}\n\n{_grid_table(header, rows, align, widths)}",
+        plain=f"{caption}\n\n{_plain_table(header, rows, align)}",
+    )
+
+
+def figure(fig, caption, alt):
+    """Display a matplotlib figure, with its caption below, and close it.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        The figure.
+    caption : str
+        Markdown, with its number: ``"Figure 2. The smooth loss."``
+    alt : str
+        What the figure shows, for those who cannot see it.
+    """
+    # HTML for screens, because nbconvert writes no alternative text for pictures; PDF for paper, because LaTeX takes it
+    # without further tools. Both are vectors, and nothing in them depends on the day.
+    nobody = {"Creator": None, "Producer": None, "CreationDate": None}
+    with mpl.rc_context({"pdf.compression": 0, "svg.hashsalt": "lab"}):
+        pdf = _save(fig, "pdf", metadata=nobody)
+        svg = _save(fig, "svg", metadata={"Creator": None, "Date": None})
+    width = round(96 * fig.get_size_inches()[0])
+    plt.close(fig)
+    image = f'<img src="data:image/svg+xml;base64,{svg}" width="{width}" alt="{html.escape(alt)}">'
+    data = {"text/html": image, "application/pdf": pdf, "text/plain": f"[Figure: {alt}]"}
+    display(data, metadata={"alt": alt}, raw=True)
+    display(Markdown(_label(caption)))
+
+
+def use_house_style():
+    """Set matplotlib's defaults to the style of the report: serif, thin lines, colours that survive a grey printer."""
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (TEXT_WIDTH, 2.8),
+            "figure.dpi": 96,
+            "figure.constrained_layout.use": True,
+            # Both ship with matplotlib: the first sits well beside the type of the page, the second has more scripts.
+            "font.family": ["STIXGeneral", "DejaVu Sans"],
+            "mathtext.fontset": "stix",
+            "font.size": 9.5,
+            "axes.titlesize": 10,
+            "axes.labelsize": 9.5,
+            "xtick.labelsize": 8.5,
+            "ytick.labelsize": 8.5,
+            "legend.fontsize": 8.5,
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 0.6,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "#e4e4e4",
+            "grid.linewidth": 0.5,
+            "lines.linewidth": 1.3,
+            "axes.prop_cycle": mpl.cycler(color=COLOURS) + mpl.cycler(linestyle=LINES),
+            "pdf.fonttype": 42,
+        }
+    )
+
+
+IGNORE = "tex2jax_ignore mathjax_ignore"  # MathJax 2 and 3 and later: no formulas in here
+
+
+def _label(caption):
+    """Set the "Table 1." that a caption begins with in bold."""
+    return caption and re.sub(r"^(Figure|Table) (\w+)\.", r"**\1 \2.**", caption)
+
+
+def _save(fig, kind, **options):
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format=kind, **options)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _source(line, pause="&#8203;"):
+    """ASCII Markdown for one line of visible text; `pause` is put where a long run without spaces may be broken."""
+    line = re.sub("^ | $|(?<= ) ", "\xa0", line)
+    words = [[word[i : i + LONG_RUN] for i in range(0, len(word), LONG_RUN)] for word in line.split(" ")]
+    # A point, comma or hyphen inside a number is harmless everywhere, and keeps columns of figures readable as source.
+    risky = r"(?<=[0-9e])[.,-](?=[0-9])|([^A-Za-z0-9])"
+    escape = lambda part: re.sub(risky, lambda m: f"&#{ord(m[0])};" if m[1] else m[0], part)  # noqa: E731
+    return " ".join(pause.join(map(escape, parts)) for parts in words)
+
+
+def _lines(cell):
+    """Pandoc Markdown for a cell, line by line; a backslash at the end of a line is a hard break."""
+    lines = [_source(line) or "&#160;" for line in visible(cell).split("\n")] if cell else [""]
+    if isinstance(cell, verbatim) and cell:
+        lines[0] = MONO[0] + lines[0]
+        lines[-1] += MONO[1]
+    return [line + "\\" for line in lines[:-1]] + lines[-1:]
+
+
+def _html(text):
+    return html.escape(visible(text))
+
+
+def _html_table(header, rows, caption, align):
+    side = {"l": "left", "r": "right", "c": "center"}
+    inner = _markdown(caption).removeprefix("<p>").removesuffix("</p>")
+
+    def cells(tag, row):
+        for cell, letter in zip(row, align, strict=True):
+            face = "; font-family: monospace; overflow-wrap: anywhere" if isinstance(cell, verbatim) else ""
+            style = f"text-align: {side[letter]}; vertical-align: top; white-space: pre-wrap{face}"
+            yield f'<{tag} dir="auto" style="{style}">{_html(cell)}</{tag}>'
+
+    head = f'<thead class="{IGNORE}"><tr>{"".join(cells("th", header))}</tr></thead>'
+    body = "\n".join(f"<tr>{''.join(cells('td', row))}</tr>" for row in rows)
+    top = f'<caption style="caption-side: top; text-align: left; padding: 0.5em 0">{inner}</caption>'
+    return f'<table>{top}{head}<tbody class="{IGNORE}">\n{body}\n</tbody></table>'
+
+
+def _grid_table(header, rows, align, widths):
+    """Lay out a pandoc grid table: the only kind whose cells hold line breaks and which has relative widths."""
+    grid = [[_lines(cell) for cell in row] for row in [header, *rows]]
+    # Where no width is asked for, a column is as wide as its text, within reason, so that a narrow table stays narrow.
+    natural = [min(40, max(len(line) for cell in column for line in cell)) + 2 for column in zip(*grid, strict=True)]
+    longest = [
+        max(len(word) for cell in column for line in cell for word in line.split(" ")) + 2
+        for column in zip(*grid, strict=True)
+    ]
+    ask = [width * 100 / sum(widths) for width in widths] if widths else natural
+    scale = max(1, *(least / width for least, width in zip(longest, ask, strict=True)))
+    wide = [math.ceil(scale * width) for width in ask]
+
+    colon = {"l": (":", ""), "r": ("", ":"), "c": (":", ":")}
+    marks = [colon[a][0] + "=" * (n - len("".join(colon[a]))) + colon[a][1] for a, n in zip(align, wide, strict=True)]
+    rule = "+" + "+".join("-" * n for n in wide) + "+"
+    lines = [rule]
+    for row in grid:
+        # Breaking a source line at a space changes nothing: that is a space again for pandoc.
+        wrapped = [
+            [part for line in cell for part in textwrap.wrap(line, n - 2, break_long_words=False) or [""]]
+            for cell, n in zip(row, wide, strict=True)
+        ]
+        for parts in itertools.zip_longest(*wrapped, fillvalue=""):
+            lines.append("|" + "|".join(f" {part.ljust(n - 1)}" for part, n in zip(parts, wide, strict=True)) + "|")
+        lines.append(rule)
+    lines[lines.index(rule, 1)] = "+" + "+".join(marks) + "+"
+    # The exporter gives a table that asks for no widths those that its contents need; the dashes are a first guess.
+    return "\n".join(lines if widths else ["::: natural", *lines, ":::"])
+
+
+def _plain_table(header, rows, align):
+    grid = [[visible(cell).split("\n") for cell in row] for row in [header, *rows]]
+    wide = [max(len(line) for cell in column for line in cell) for column in zip(*grid, strict=True)]
+    put = {"l": str.ljust, "r": str.rjust, "c": str.center}
+    lines = []
+    for row in grid:
+        for parts in itertools.zip_longest(*row, fillvalue=""):
+            lines.append("  ".join(put[a](s, n) for a, s, n in zip(align, parts, wide, strict=True)).rstrip())
+    height = max(map(len, grid[0]))
+    lines.insert(height, "  ".join("-" * n for n in wide))
+    return "\n".join(lines)
+
+
+def _markdown(text):
+    """HTML for a line of trusted Markdown; formulas are left to MathJax."""
+    return mistune.create_markdown(escape=False, plugins=["math"])(text).strip()

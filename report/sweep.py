@@ -1,0 +1,102 @@
+"""Train the same network in several ways and from several seeds: one run proves nothing, since two that differ in the
+seed alone differ by 1 to 2 in smooth loss.
+
+The runs are independent, so joblib runs them side by side, on whatever `joblib.parallel_config` names: the cores of
+this machine, or the workers of a dask cluster.
+"""
+
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+
+import rnn_core as rnn
+
+EVERY = 100  # of the smooth losses, each 100th is kept
+
+
+class Outcome(NamedTuple):
+    """What one run came to.
+
+    Attributes
+    ----------
+    smooth_losses : ndarray
+        Every 100th, in nats per sequence.
+    lowest : float
+        The lowest smooth loss, in nats per sequence.
+    bits : float
+        Bits per character on the text held out, for the parameters at the end, from the last hidden state.
+    seconds : float
+        The time that the update steps took.
+    params : rnn_core.Params
+        The parameters at the end.
+    h : ndarray (m,)
+        The hidden state at the end; of a batch, that of the last sequence, which the text held out continues.
+    """
+
+    smooth_losses: np.ndarray
+    lowest: float
+    bits: float
+    seconds: float
+    params: rnn.Params
+    h: np.ndarray
+
+
+def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
+    """Train once.
+
+    Parameters
+    ----------
+    setting : dict
+        Arguments for `rnn_core.train`; besides, `scheme` for `rnn_core.init_params`, and under `optimizer` a function
+        that makes one, since an optimiser serves one run only.
+    seed : int
+    vocab : rnn_core.Vocabulary
+    ids, held_out_ids : int array
+        The text to train on, and the text that follows it.
+    hidden_size : int
+
+    Returns
+    -------
+    Outcome
+    """
+    setting = {"optimizer": rnn.AdaGrad, "scheme": "normal", **setting}
+    optimizer, scheme = setting.pop("optimizer")(), setting.pop("scheme")
+    params = rnn.init_params(vocab.size, hidden_size, scheme=scheme, seed=seed, dtype=np.float32)
+    prompt = vocab.chars[0]  # nothing is sampled, but a prompt must be in the book
+    result = rnn.train(
+        params, vocab, ids, optimizer=optimizer, seed=seed, sample_every=0, prompt=prompt, progress=False, **setting
+    )
+    h = result.h.reshape(-1, hidden_size)[-1]
+    bits = rnn.bits_per_character(result.params, held_out_ids, h)
+    return Outcome(
+        result.smooth_losses[::EVERY], float(result.smooth_losses.min()), bits, result.seconds, result.params, h
+    )
+
+
+def sweep(settings, seeds, *data, **options):
+    """Run every setting from every seed.
+
+    Parameters
+    ----------
+    settings : dict of str to dict
+        See `run`.
+    seeds : iterable of int
+    *data, **options
+        vocab, ids, held_out_ids and hidden_size, for `run`.
+
+    Returns
+    -------
+    dict of str to list of Outcome
+        For each setting, an outcome a seed.
+    """
+    seeds = list(seeds)
+    jobs = [joblib.delayed(run)(setting, seed, *data, **options) for setting in settings.values() for seed in seeds]
+    outcomes = iter(joblib.Parallel()(jobs))
+    return {name: [next(outcomes) for _ in seeds] for name in settings}
+
+
+def spread(values, digits=2):
+    """Mean and standard deviation over seeds, as "mean ± sd"."""
+    deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
+    return f"{np.mean(values):.{digits}f} ± {deviation:.{digits}f}"

@@ -1,0 +1,41 @@
+"""The house: the book is what its README says, and the dependency lists agree."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import rnn_core as rnn
+from report.words import words
+
+ROOT = Path(__file__).parent.parent
+
+
+def requirement_names(lines):
+    """The names of requirements such as "numpy>=2.0", as pip normalises them."""
+    return {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", line)[0]).lower() for line in lines}
+
+
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_conda_environment_names_the_same_packages_as_pyproject():
+    lines = re.findall(r"^\s+- ([^:\n]+)$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
+    packages = [line for line in lines if not re.match(r"conda-forge|python>|pip$|--editable", line)]
+    assert sorted(packages) == sorted(project()["dependencies"])
+
+
+def test_the_lock_pins_every_dependency_with_hashes():
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = re.findall(r"^([\w.-]+)==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE)
+    assert requirement_names(project()["dependencies"]) <= requirement_names(pinned)
+    assert len(pinned) == len(re.findall(r"^\w", lock, re.MULTILINE))
+
+
+def test_the_book_is_what_its_readme_says():
+    text = rnn.read_book(ROOT / "data" / "the_drowned_bell.txt")
+    found = words(text)
+    numbers = [len(text), len(set(text)), len(found), len({word.lower() for word in found})]
+    readme = (ROOT / "data" / "README.md").read_text()
+    stated = re.findall(r"([\d,]+), of which ([\d,]+) different", readme)
+    assert [int(n.replace(",", "")) for pair in stated for n in pair] == numbers
