@@ -30,12 +30,15 @@ References
 .. [9] Stanford CS231n, course notes, "Neural networks part 3", section "Gradient checks" (the relative error).
 """
 
+import hashlib
+import inspect
+import json
 import math
 import os
 import signal
-import tempfile
 import threading
 import time
+import warnings
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -268,8 +271,16 @@ def _choice(what, name, choices):
 # --------------------------------------------------------------------------------------------------- forward, backward
 
 
-class Forward(NamedTuple):
-    """What a forward pass leaves behind.
+class Forward:
+    """What a forward pass leaves behind, and the room that it and `backward` work in.
+
+    Training uses one of these in every step: arrays, and views of their rows, cost more to make than to fill.
+
+    Parameters
+    ----------
+    params : Params
+    shape : tuple
+        The shape of x, (T,) or (T, B).
 
     Attributes
     ----------
@@ -281,54 +292,57 @@ class Forward(NamedTuple):
         The probabilities; p[t-1] is p_t.
     """
 
-    loss: float
-    h: np.ndarray
-    p: np.ndarray
-
-
-def hidden_states(params, x, h0):
-    """h_0 .. h_T, with a_t = W h_{t-1} + U x_t + b and h_t = tanh(a_t).
-
-    Parameters
-    ----------
-    params : Params
-    x : int ndarray (T,) or (T, B)
-    h0 : ndarray (m,) or (B, m)
-
-    Returns
-    -------
-    ndarray (T+1, m) or (T+1, B, m)
-    """
-    h = np.empty((len(x) + 1, *x.shape[1:], params.hidden_size), params.flat.dtype)
-    h[0] = h0
-    np.add(params.U.T[x], params.b, out=h[1:])  # U x_t + b for all t at once; x_t is one-hot: U x_t is a column of U
-    W_T = params.W.T
-    for h_prev, h_t in pairwise(h):  # only this goes step by step; h_t is a view, so h is filled
-        h_t += np.dot(h_prev, W_T)  # a_t = W h_{t-1} + U x_t + b
-        np.tanh(h_t, out=h_t)  # h_t = tanh(a_t)
-    return h
-
-
-def log_softmax(o):
-    """log SoftMax(o) along the last axis, in nats: o - log sum_k exp(o_k).
-
-    The largest o is taken off first, so that exp cannot overflow (its real part: for the complex step, the function
-    must stay analytic). The logarithm of SoftMax(o) itself would be -inf wherever exp(o) underflows.
-    """
-    o = o - o.real.max(axis=-1, keepdims=True)
-    o -= np.log(np.exp(o).sum(axis=-1, keepdims=True))
-    return o
-
-
-def log_probabilities(params, h):
-    """log p_t in nats, with o_t = V h_t + c and p_t = SoftMax(o_t): h (..., m) becomes (..., K)."""
-    o = np.dot(_rows(h), params.V.T) + params.c  # o_t = V h_t + c
-    return log_softmax(o).reshape(*h.shape[:-1], -1)
+    def __init__(self, params, shape):
+        m, K, dtype = params.hidden_size, params.vocab_size, params.flat.dtype
+        self.loss = np.nan
+        self.h = np.empty((shape[0] + 1, *shape[1:], m), dtype)
+        self.p = np.empty((*shape, K), dtype)
+        self.da, self.dtanh = np.empty((*shape, m), dtype), np.empty((*shape, m), dtype)
+        self.steps = list(pairwise(self.h))  # h_{t-1} and h_t, t = 1..T
+        self.steps_back = list(zip(self.da[::-1], self.dtanh[::-1], strict=True))  # dL/da_t and tanh'(a_t), t = T..1
 
 
 def _rows(a):
     """One row a character, whether they come from one sequence or from a batch: one large matrix product."""
     return a.reshape(-1, a.shape[-1])
+
+
+def softmax(o):
+    """Turn o into SoftMax(o) along the last axis, in place.
+
+    Parameters
+    ----------
+    o : ndarray (..., K)
+
+    Returns
+    -------
+    ndarray (...)
+        log sum_k exp(o_k), in nats: log p_k is o_k less this.
+    """
+    largest = o.real.max(axis=-1, keepdims=True)  # so that exp can't overflow; .real: for the complex step
+    o -= largest
+    np.exp(o, out=o)
+    z = o.sum(axis=-1, keepdims=True)
+    o /= z
+    return (largest + np.log(z))[..., 0]
+
+
+def hidden_states(params, x, h0, fwd):
+    """Fill fwd.h with h_0, h_1, ..., h_T for the characters x."""
+    fwd.h[0] = h0
+    np.add(params.U.T[x], params.b, out=fwd.h[1:])  # U x_t + b, for all t at once: U x_t is a column of U
+    W_T = params.W.T
+    for h_prev, h_t in fwd.steps:  # only this must go step by step
+        h_t += np.dot(h_prev, W_T)  # a_t = W h_{t-1} + U x_t + b
+        np.tanh(h_t, out=h_t)  # h_t = tanh(a_t)
+
+
+def logits(params, fwd):
+    """Fill fwd.p with o_1, ..., o_T from fwd.h, for `softmax` to turn into p_1, ..., p_T; return its rows."""
+    o = _rows(fwd.p)
+    np.dot(_rows(fwd.h[1:]), params.V.T, out=o)
+    o += params.c  # o_t = V h_t + c
+    return o
 
 
 def _checked(params, x, y, h0):
@@ -370,16 +384,19 @@ def forward(params, x, y, h0):
     ----------
     Goodfellow et al. [1]_, equations 10.8 to 10.11.
     """
-    return _forward(params, *_checked(params, x, y, h0))
+    x, y, h0 = _checked(params, x, y, h0)
+    return _forward(params, x, y, h0, Forward(params, x.shape))
 
 
-def _forward(params, x, y, h0):
-    """`forward` for input that has been checked: `train` checks a whole book once, not every step."""
-    h = hidden_states(params, x, h0)
-    log_p = _rows(log_probabilities(params, h[1:]))
-    T, B = len(y), y.size // len(y)
-    loss = -log_p[np.arange(T * B), y.ravel()].sum() / B  # L = -sum_t log p_t[y_t]
-    return Forward(loss, h, np.exp(log_p).reshape(*y.shape, -1))
+def _forward(params, x, y, h0, fwd):
+    """`forward` for input that has been checked, in `fwd`: `train` checks a whole book once, not every step."""
+    B, rows = y.size // len(y), np.arange(y.size)
+    hidden_states(params, x, h0, fwd)
+    o = logits(params, fwd)
+    o_y = o[rows, y.ravel()]
+    log_z = softmax(o)  # p_t = SoftMax(o_t)
+    fwd.loss = -(o_y - log_z).sum() / B  # L = -sum_t log p_t[y_t]
+    return fwd
 
 
 def backward(params, x, y, fwd):
@@ -407,18 +424,17 @@ def backward(params, x, y, fwd):
 
 def _backward(params, x, y, fwd, grads):
     """`backward` for input that has been checked, into `grads`: `train` uses the same ones in every step."""
-    T, B, rows = len(y), y.size // len(y), np.arange(y.size)
-    h, h_prev, W = _rows(fwd.h[1:]), _rows(fwd.h[:-1]), params.W
+    T, B, rows, W = len(y), y.size // len(y), np.arange(y.size), params.W
+    h_prev, h, da = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.da)
     x_one_hot = np.zeros((T * B, params.vocab_size), h.dtype)
     x_one_hot[rows, x.ravel()] = 1
     g = _rows(fwd.p).copy()
     g[rows, y.ravel()] -= 1  # dL/do_t = p_t - y_t
     g /= B  # L is the mean over the batch
-    da = np.dot(g, params.V)  # V^T dL/do_t: what reaches h_t through o_t
-    dtanh = 1 - h * h  # dh_t/da_t
-    shape = fwd.h[1:].shape
-    carried = np.zeros(shape[1:], h.dtype)  # W^T dL/da_{t+1}: nothing comes from beyond the last step
-    for da_t, dtanh_t in zip(da.reshape(shape)[::-1], dtanh.reshape(shape)[::-1], strict=True):  # t = T .. 1
+    np.dot(g, params.V, out=da)  # V^T dL/do_t, what reaches h_t through o_t
+    fwd.dtanh[...] = 1 - fwd.h[1:] ** 2  # dh_t/da_t
+    carried = np.zeros_like(fwd.h[0])  # W^T dL/da_{t+1}: nothing comes from beyond the last step
+    for da_t, dtanh_t in fwd.steps_back:
         da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}
         da_t *= dtanh_t  # dL/da_t = dL/dh_t * dh_t/da_t
         carried = np.dot(da_t, W)
@@ -481,11 +497,10 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
         raise ValueError(f"entries must be 1 or more, it is {entries}.")
     if params.flat.dtype != np.float64:
         raise ValueError(f"The check needs float64, the parameters are {params.flat.dtype}: use params.astype(float).")
-    for name in Params.names:
-        if not np.isfinite(getattr(params, name)).all():
-            raise ValueError(f"{name} holds NaN or infinity: nothing can be checked there.")
+    _check_finite(params)
     x, y, h0 = _checked(params, x, y, h0)
     theta = params.astype(dtype)
+    fwd = Forward(theta, x.shape)
     gradient = params.like(np.full_like(params.flat, np.nan))
     rng = np.random.default_rng(seed)
     for name in Params.names:
@@ -499,7 +514,7 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
 
             def loss(step, weights=weights, entry=entry, value=value):
                 weights[entry] = value + step
-                return _forward(theta, x, y, h0).loss
+                return _forward(theta, x, y, h0, fwd).loss
 
             if method == "central":
                 result[entry] = (loss(eps) - loss(-eps)) / (2 * eps)
@@ -791,8 +806,9 @@ class Training:
     steps_per_epoch : int
     seconds : float
         The time that the update steps took, without that for the samples.
-    interrupted : bool
-        Training was stopped (Kernel > Interrupt) before its last step.
+    stopped : str
+        Why training ended before its last step: "interrupted" (Kernel > Interrupt), or what is not finite, and at
+        which step. Empty if it did not.
     """
 
     params: Params
@@ -805,7 +821,7 @@ class Training:
     samples: list
     steps_per_epoch: int
     seconds: float
-    interrupted: bool
+    stopped: str
 
 
 @contextmanager
@@ -871,7 +887,7 @@ def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=10
 def train(
     params, vocab, ids, *, epochs=1, steps=None, seq_length=25, batch_size=1, order="book", chunks=100,
     optimizer=None, schedule="constant", clip=5.0, backward=None,
-    sample_every=10_000, sample_length=200, prompt=".", seed=0, progress=True,
+    sample_every=10_000, sample_length=200, prompt=".", seed=0, progress=True, checkpoint=None, checkpoint_every=5000,
 ):  # fmt: skip
     """Train on a book by truncated back-propagation through time.
 
@@ -892,7 +908,7 @@ def train(
     seq_length, batch_size, order, chunks
         T, B and where the sequences come from: see `sequence_starts`.
     optimizer : object with step(params, grads, rate), optional
-        AdaGrad() if it is not given.
+        AdaGrad() if it is not given. Its attributes must be numbers and arrays: they go into the checkpoint.
     schedule : {"constant", "cosine"}
         How the learning rate goes from the first step to the last: as it is, or down to 0 along half a cosine [7]_.
     clip : float
@@ -905,19 +921,30 @@ def train(
         Of the samples, and of the orders "chunks" and "random".
     progress : bool
         Show a bar.
+    checkpoint : str or path-like, optional
+        A file to save everything in, every `checkpoint_every` steps and at the end. If it is there already, training
+        goes on from it, to the same bits as if it had never stopped.
+    checkpoint_every : int
 
     Returns
     -------
     Training
-        Also after Kernel > Interrupt (Ctrl-C): then it holds what was learned so far.
+        Also after Kernel > Interrupt (Ctrl-C), and after a loss or a gradient that is not finite: then it holds what
+        was learned so far.
 
     Raises
     ------
     ValueError
         The book is shorter than T + 2 characters or too short for the batch; epochs, steps or seq_length is less
-        than 1; the order or the schedule is unknown; or a character of the prompt is not in the book.
+        than 1; the order or the schedule is unknown; a character of the prompt is not in the book; a parameter is not
+        finite; or the checkpoint is damaged or was made with other settings (the message names them).
     IndexError
         A number in ids is not one of 0..K-1.
+
+    Warns
+    -----
+    RuntimeWarning
+        A checkpoint could not be saved (training goes on), or something was not finite (training stopped).
     """
     ids, T = np.asarray(ids), seq_length
     if T < 1 or epochs < 1 or (steps is not None and steps < 1):
@@ -925,65 +952,113 @@ def train(
     if len(ids) < T + 2:
         raise ValueError(f"The book has {len(ids)} characters; sequences of {T} need at least {T + 2}.")
     _check_ids(ids, params.vocab_size, "ids")
+    _check_finite(params)
     vocab.encode(prompt)
     rate = _choice("schedule", schedule, SCHEDULES)
+    optimizer = optimizer or AdaGrad()
 
     def places(epoch):
         rng = np.random.default_rng((seed, 0, epoch))
         return sequence_starts(len(ids), T, batch_size, order, chunks, rng)
 
-    def sample(step):
-        began = time.perf_counter()
-        h_first = h.reshape(-1, params.hidden_size)[0]
-        text = synthesize(params, vocab, sample_length, prompt, seed=(seed, 1, step), h0=h_first)
-        samples.append(Sample(step, smooth_loss, text, params.copy(), h_first.copy()))
-        return time.perf_counter() - began
-
     steps_per_epoch = len(places(0)[0])
     steps = steps or epochs * steps_per_epoch
-    optimizer = optimizer or AdaGrad()
-    params, best_params = params.copy(), params.copy()
+    fwd = Forward(params, (T, batch_size) if batch_size > 1 else (T,))
+    h = fwd.h[-1]  # where each step leaves its last state
+    h[...] = 0
+    losses, smooth_losses = np.empty(steps), np.empty(steps)
+    run = Training(
+        params.copy(), h.copy(), params.copy(), h.copy(), 0, losses, smooth_losses, [], steps_per_epoch, 0.0, ""
+    )
+    settings = {
+        "book": _digest(ids), "vocabulary": vocab.chars, "first parameters": _digest(params.flat),
+        "hidden_size": params.hidden_size, "dtype": str(params.flat.dtype), "steps": steps, "seq_length": T,
+        "batch_size": batch_size, "order": order, "chunks": chunks, "schedule": schedule, "clip": clip, "seed": seed,
+        "optimizer": type(optimizer).__name__,
+        **{name: getattr(optimizer, name, None) for name in inspect.signature(type(optimizer)).parameters},
+        "sample_every": sample_every, "sample_length": sample_length, "prompt": prompt,
+    }  # fmt: skip
+    done = 0
+    if checkpoint is not None and Path(checkpoint).exists():
+        done = _load_checkpoint(checkpoint, settings, run, optimizer)
+        h[...] = run.h
+    params = run.params
     backward = backward or partial(_backward, grads=params.copy())
-    losses, smooth_losses, samples = np.empty(steps), np.empty(steps), []
-    best_step, smooth_loss = 0, None
-    windows = sliding_window_view(ids, T + 1)
-    zero_state = np.zeros((batch_size, params.hidden_size) if batch_size > 1 else params.hidden_size, params.flat.dtype)
-    started, sampling = time.perf_counter(), 0.0
+    windows, starts = sliding_window_view(ids, T + 1), None
+    started = time.perf_counter() - run.seconds
 
-    with _deferred_interrupt() as interrupt, _bar(None, progress, total=steps, unit="step") as bar:
-        for n in range(steps):
-            epoch, i = divmod(n, steps_per_epoch)
-            if i == 0:
+    def save():
+        run.h[...], run.seconds = h, time.perf_counter() - started
+        if checkpoint is not None:
+            _save_checkpoint(checkpoint, settings, run, optimizer, done)
+
+    def sample(h):
+        nonlocal started
+        began = time.perf_counter()
+        h = _rows(h)[0].copy()
+        text = synthesize(params, vocab, sample_length, prompt, seed=(seed, 1, done), h0=h)
+        run.samples.append(Sample(done, float(smooth_loss), text, params.copy(), h))
+        started += time.perf_counter() - began  # not a part of training
+
+    bar = _bar(None, progress, total=steps, initial=done, unit="step")
+    with _deferred_interrupt() as interrupt, bar, np.errstate(over="ignore", invalid="ignore"):
+        while done < steps:
+            epoch, i = divmod(done, steps_per_epoch)
+            if i == 0 or starts is None:
                 starts, fresh = places(epoch)
             text = windows[starts[i] if batch_size > 1 else starts[i, 0]].T  # (T+1,) or (T+1, B)
             x, y = text[:-1], text[1:]
             if fresh[i]:
-                h = zero_state
-            fwd = _forward(params, x, y, h)
-            losses[n] = fwd.loss
-            smooth_losses[n] = smooth_loss = 0.999 * smooth_loss + 0.001 * losses[n] if n else losses[n]
-            if n == 0 or smooth_loss < smooth_losses[best_step]:
-                best_step, best_h = n, h
-                best_params.flat[:] = params.flat
-            if sample_every and n % sample_every == 0:
-                sampling += sample(n)
+                h[...] = 0
+            _forward(params, x, y, h, fwd)
+            losses[done] = loss = fwd.loss
+            smooth_losses[done] = smooth_loss = 0.999 * smooth_losses[done - 1] + 0.001 * loss if done else loss
+            if done == 0 or smooth_loss < smooth_losses[run.best_step]:
+                run.best_step = done
+                run.best_params.flat[:], run.best_h[:] = params.flat, fwd.h[0]
+            if sample_every and done % sample_every == 0:
+                sample(fwd.h[0])
             grads = backward(params, x, y, fwd)
             np.clip(grads.flat, -clip, clip, out=grads.flat)
-            optimizer.step(params, grads, rate(n / steps))
-            h = fwd.h[-1]
-            if n % 500 == 0:
-                bar.set_description(f"epoch {epoch + 1}, smooth loss {smooth_loss:.2f}")
-            bar.update()
-            if interrupt.is_set():
+            if not np.isfinite(loss) or not np.isfinite(np.dot(grads.flat, grads.flat)):
+                run.stopped = _not_finite(done, params, loss, grads)
                 break
-        done = n + 1
-        if sample_every:
-            sampling += sample(done)
-    seconds = time.perf_counter() - started - sampling
-    return Training(
-        params, h, best_params, best_h, best_step, losses[:done], smooth_losses[:done], samples,
-        steps_per_epoch, seconds, done < steps,
-    )  # fmt: skip
+            optimizer.step(params, grads, rate(done / steps))
+            if done % 500 == 0:
+                bar.set_description(f"epoch {epoch + 1}, smooth loss {smooth_loss:.2f}")
+            done += 1
+            bar.update()
+            if checkpoint_every and done % checkpoint_every == 0 and done < steps:
+                save()
+            if interrupt.is_set():
+                run.stopped = "interrupted"
+                break
+    if not np.isfinite(params.flat).all():  # the update itself went wrong: an absurd learning rate
+        run.stopped = run.stopped or _not_finite(done, params, 0.0, params)
+        params.flat[:] = run.best_params.flat
+    if run.stopped not in ("", "interrupted"):
+        warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)
+    else:
+        save()
+    if sample_every and (not run.samples or run.samples[-1].step != done):
+        smooth_loss = smooth_losses[max(done - 1, 0)]
+        sample(h)
+    run.losses, run.smooth_losses = losses[:done], smooth_losses[:done]
+    return run
+
+
+def _check_finite(params):
+    for name in Params.names:
+        if not np.isfinite(getattr(params, name)).all():
+            raise ValueError(f"{name} holds NaN or infinity: draw the parameters anew, or load others.")
+
+
+def _not_finite(step, params, loss, grads):
+    """Which numbers are not finite, for people."""
+    names = [name for name in Params.names if not np.isfinite(getattr(params, name)).all()]
+    names += [] if np.isfinite(loss) else ["the loss"]
+    names += [f"the gradient of {name}" for name in Params.names if not np.isfinite(getattr(grads, name)).all()]
+    return f"step {step:,}: {', '.join(names)} not finite"
 
 
 def bits_per_character(params, ids, h0=None):
@@ -1019,17 +1094,18 @@ def bits_per_character(params, ids, h0=None):
 # -------------------------------------------------------------------------------------------------------- writing text
 
 
-def draw(log_p, u, temperature=1.0, top_p=1.0):
+def draw(p, u, temperature=1.0, top_p=1.0):
     """Draw characters from the network's probabilities.
 
     Parameters
     ----------
-    log_p : ndarray (..., K)
-        log p_t in nats.
+    p : ndarray (..., K)
+        The probabilities p_t.
     u : float or ndarray (...)
         Uniform random numbers in [0, 1), one for each character to draw.
     temperature : float
-        Draw from SoftMax(log p_t / temperature): below 1 bolder, 0 always the most probable character.
+        Draw from SoftMax(o_t / temperature), that is p_t ** (1 / temperature) over its sum: below 1 bolder, 0 always
+        the most probable character.
     top_p : float
         Draw only from the nucleus: the smallest set of most probable characters whose probabilities, at this
         temperature, sum to at least top_p.
@@ -1052,10 +1128,11 @@ def draw(log_p, u, temperature=1.0, top_p=1.0):
     if not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1 (all characters), it is {top_p}.")
     if temperature == 0:
-        return log_p.argmax(axis=-1)
-    p = np.exp(log_softmax(log_p / temperature))
+        return p.argmax(axis=-1)
+    if temperature != 1:
+        p = (p / p.max(axis=-1, keepdims=True)) ** (1 / temperature)  # the largest stays 1: they can't all underflow
     if top_p < 1:
-        p = np.where(nucleus(p, top_p), p, 0)
+        p = np.where(nucleus(p / p.sum(axis=-1, keepdims=True), top_p), p, 0)
     total = p.cumsum(axis=-1, dtype=np.float64)
     return (total <= np.asarray(u)[..., None] * total[..., -1:]).sum(axis=-1)
 
@@ -1104,11 +1181,16 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
     h = np.zeros(params.hidden_size) if h0 is None else np.asarray(h0)
     if h.shape != (params.hidden_size,):
         raise ValueError(f"h0 must have the shape ({params.hidden_size},); this one has {h.shape}.")
-    x = vocab.encode(prompt)
-    ids = np.empty(length, np.intp)
+    x, ids, fwd = vocab.encode(prompt), np.empty(length, np.intp), Forward(params, (1,))
+    *before, x = x[:, None]
+    for read in before:
+        hidden_states(params, read, h, fwd)
+        h = fwd.h[-1]
     for n, u in enumerate(np.random.default_rng(seed).random(length)):
-        h = hidden_states(params, x, h)[-1]
-        ids[n] = draw(log_probabilities(params, h), u, temperature, top_p)
+        hidden_states(params, x, h, fwd)
+        h, o = fwd.h[-1], logits(params, fwd)
+        softmax(o)
+        ids[n] = draw(o[0], u, temperature, top_p)
         x = ids[n : n + 1]
     return vocab.decode(ids)
 
@@ -1126,16 +1208,7 @@ def save_params(path, params, vocab):
     params : Params
     vocab : Vocabulary
     """
-    path = Path(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
-        try:
-            np.savez(file, flat=params.flat, hidden_size=params.hidden_size, chars=_code_points(vocab.chars))
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    _write_npz(path, flat=params.flat, hidden_size=params.hidden_size, chars=_code_points(vocab.chars))
 
 
 def load_params(path, vocab):
@@ -1158,21 +1231,97 @@ def load_params(path, vocab):
     ValueError
         The file is damaged, or made for another vocabulary.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There are no saved parameters at {str(path)!r}.")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            flat, hidden_size, codes = file["flat"], int(file["hidden_size"]), file["chars"]
-        chars = codes.astype(np.uint32).tobytes().decode("utf-32-le", "surrogatepass")
-        right_size = flat.shape == Params(hidden_size, len(chars)).flat.shape and flat.dtype.kind == "f"
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path.name} is not a file of saved parameters, or it is damaged: {error}.") from None
-    if not right_size:
-        raise ValueError(f"{path.name} is damaged: its parameters do not have the size that it states.")
+    with _reading(path, "saved parameters") as file:
+        flat, hidden_size = file["flat"], int(file["hidden_size"])
+        chars = file["chars"].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        if flat.dtype.kind != "f" or flat.shape != Params(hidden_size, len(chars)).flat.shape:
+            raise ValueError("its parameters do not have the size that it states")
     if chars != vocab.chars:
         raise ValueError(
-            f"{path.name} was made for another vocabulary ({len(chars)} characters, this book has {vocab.size}): "
+            f"{Path(path).name} was made for another vocabulary ({len(chars)} characters, this book has {vocab.size}): "
             "load it with the book that it was trained on."
         )
     return Params(hidden_size, len(chars), flat)
+
+
+def _write_npz(path, **arrays):
+    """Write a file that is whole or not there: a crash or a full disk leaves the previous one as it was."""
+    path = Path(path)
+    new = path.with_name(path.name + ".new")
+    try:
+        with open(new, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _reading(path, what):
+    """Open an .npz file, and report whatever is wrong with it in one sentence. Nothing is ever unpickled."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There are no {what} at {str(path)!r}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:  # compares the checksums of all that is in it
+                raise ValueError("a checksum is wrong")
+        with np.load(path, allow_pickle=False) as file:
+            yield file
+    except Exception as error:  # a damaged file can raise anything: BadZipFile, KeyError, OverflowError, zlib.error ...
+        raise ValueError(f"{path.name} does not hold {what}, or it is damaged: {error}.") from None
+
+
+def _digest(array):
+    """A short name for the contents of an array."""
+    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()[:16]
+
+
+def _save_checkpoint(path, settings, run, optimizer, done):
+    """Save all that `train` needs to go on when `done` steps are done; if that fails, warn and let it go on."""
+    samples = [(sample.step, sample.smooth_loss, sample.text) for sample in run.samples]
+    try:
+        _write_npz(
+            path, settings=json.dumps(settings, default=str), done=done, seconds=run.seconds,
+            params=run.params.flat, h=run.h,
+            best_params=run.best_params.flat, best_h=run.best_h, best_step=run.best_step,
+            losses=run.losses[:done], smooth_losses=run.smooth_losses[:done], samples=json.dumps(samples),
+            sample_params=np.array([sample.params.flat for sample in run.samples]),
+            sample_h=np.array([sample.h for sample in run.samples]),
+            **{f"optimizer.{name}": value for name, value in vars(optimizer).items()},
+        )  # fmt: skip
+    except OSError as error:
+        message = f"The checkpoint {str(path)!r} could not be saved: {error}. Training goes on; the one before is kept."
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+
+def _load_checkpoint(path, settings, run, optimizer):
+    """Put `run` and `optimizer` in the state that a checkpoint holds; return how many steps are done."""
+    with _reading(path, "a checkpoint") as file:
+        saved = json.loads(str(file["settings"]))
+        state = {name: file[name] for name in file.files}
+        samples = json.loads(str(state["samples"]))
+        done = int(state["done"])
+    settings = json.loads(json.dumps(settings, default=str))
+    differ = [name for name in settings | saved if settings.get(name) != saved.get(name)]
+    if differ:
+        raise ValueError(
+            f"The checkpoint {Path(path).name} was made with another {', another '.join(differ)}: "
+            "train with what it was made with, or choose another file."
+        )
+    for name in ("params", "best_params"):
+        getattr(run, name).flat[:] = state[name]
+    run.h[...], run.best_h[...] = state["h"], state["best_h"]
+    run.best_step, run.seconds = int(state["best_step"]), float(state["seconds"])
+    run.losses[:done], run.smooth_losses[:done] = state["losses"], state["smooth_losses"]
+    run.samples = [
+        Sample(*sample, run.params.like(flat), h)
+        for sample, flat, h in zip(samples, state["sample_params"], state["sample_h"], strict=True)
+    ]
+    for name, value in state.items():
+        if name.startswith("optimizer."):
+            setattr(optimizer, name.removeprefix("optimizer."), value if value.ndim else value.item())
+    return done

@@ -1,0 +1,243 @@
+"""Training never loses work: checkpoints, interrupts, kills, full disks, and numbers that are not finite."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import rnn_core as rnn
+
+BOOK = "the quick brown fox jumps over the lazy dog.\n" * 20
+VOCAB = rnn.Vocabulary(BOOK)
+IDS = VOCAB.encode(BOOK)
+
+
+def train(steps=60, optimizer=rnn.Adam, seed=1, vocab=VOCAB, ids=IDS, **kwargs):
+    params = rnn.init_params(vocab.size, hidden_size=12, seed=seed)
+    settings = {"sample_every": 25, "sample_length": 20, "progress": False, "checkpoint_every": 20, **kwargs}
+    return rnn.train(params, vocab, ids, steps=steps, optimizer=optimizer(), schedule="cosine", **settings)
+
+
+def same(a, b):
+    """Two runs came to the same bits."""
+    for name in ("params", "best_params"):
+        np.testing.assert_array_equal(getattr(a, name).flat, getattr(b, name).flat)
+    for name in ("h", "best_h", "best_step", "losses", "smooth_losses"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    assert [sample[:3] for sample in a.samples] == [sample[:3] for sample in b.samples]
+
+
+class Interrupter(rnn.Adam):
+    """An optimiser that asks for an interrupt in its 33rd step, and then goes on with it."""
+
+    def step(self, params, grads, rate):
+        if self.t == 32:
+            signal.raise_signal(signal.SIGINT)
+        super().step(params, grads, rate)
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"order": "random", "batch_size": 3}, {"order": "chunks", "chunks": 5}])
+@pytest.mark.parametrize("kind", [rnn.Adam, rnn.AdaGrad])
+def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tmp_path, monkeypatch, kwargs, kind):
+    path = tmp_path / "run.npz"
+    whole = train(optimizer=kind, **kwargs)
+    step, calls = kind.step, []
+
+    def interrupting(self, *args):
+        calls.append(1)
+        if len(calls) == 33:
+            signal.raise_signal(signal.SIGINT)
+        step(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "step", interrupting)
+        part = train(optimizer=kind, checkpoint=path, **kwargs)
+    assert part.stopped == "interrupted" and len(part.losses) == 33
+    resumed = train(optimizer=kind, checkpoint=path, **kwargs)
+    same(resumed, whole)
+    assert resumed.stopped == ""
+
+
+def test_a_finished_run_is_not_run_again(tmp_path):
+    path = tmp_path / "run.npz"
+    first = train(checkpoint=path)
+    written = path.stat().st_mtime_ns
+    again = train(checkpoint=path, optimizer=lambda: Forbidden())
+    same(again, first)
+    assert path.stat().st_mtime_ns >= written
+
+
+class Forbidden(rnn.Adam):
+    """An optimiser that must not be asked for a step."""
+
+    def step(self, *args):
+        raise AssertionError("there was nothing left to do")
+
+
+Forbidden.__name__ = "Adam"
+
+CHILD = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from test_checkpoint import train
+import numpy as np
+result = train(steps=400, checkpoint=sys.argv[1], checkpoint_every=5)
+np.savez(sys.argv[3], params=result.params.flat, losses=result.losses, best=result.best_params.flat)
+"""
+
+
+def test_a_run_that_is_killed_twenty_times_comes_to_the_same_bits(tmp_path):
+    checkpoint, end = tmp_path / "run.npz", tmp_path / "end.npz"
+    command = [sys.executable, "-c", CHILD, str(checkpoint), __file__.rpartition("/")[0], str(end)]
+    rng, kills = np.random.default_rng(0), 0
+    while kills < 20:
+        child = subprocess.Popen(command)
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        while child.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
+            time.sleep(0.001)  # until it has saved once more: so each life makes some way
+        time.sleep(rng.uniform(0, 0.02))
+        child.kill()
+        if child.wait() == 0:  # it was done before the kill
+            end.unlink(missing_ok=True)
+            checkpoint.unlink(missing_ok=True)
+        kills += 1
+    subprocess.run(command, check=True)
+    whole = train(steps=400)
+    with np.load(end) as file:
+        np.testing.assert_array_equal(file["params"], whole.params.flat)
+        np.testing.assert_array_equal(file["losses"], whole.losses)
+        np.testing.assert_array_equal(file["best"], whole.best_params.flat)
+
+
+@pytest.mark.parametrize("failing", ["savez", "replace"])
+def test_a_full_disk_costs_neither_the_run_nor_the_last_checkpoint(tmp_path, monkeypatch, failing):
+    path = tmp_path / "run.npz"
+    train(optimizer=Interrupter, checkpoint=path)
+    kept = path.read_bytes()
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*{"savez": (rnn.np, "savez"), "replace": (rnn.os, "replace")}[failing], full)
+    with pytest.warns(RuntimeWarning, match="could not be saved: .*No space left on device.* Training goes on"):
+        result = train(optimizer=Interrupter, checkpoint=path)
+    same(result, train(optimizer=rnn.Adam))
+    assert path.read_bytes() == kept
+    assert [file.name for file in tmp_path.iterdir()] == ["run.npz"]
+
+
+def test_a_folder_that_is_not_there_is_reported_and_the_run_goes_on(tmp_path):
+    with pytest.warns(RuntimeWarning, match="could not be saved: .*No such file"):
+        result = train(checkpoint=tmp_path / "nowhere" / "run.npz")
+    same(result, train())
+
+
+def test_a_checkpoint_that_is_cut_or_altered_anywhere_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    train(checkpoint=path)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    for place in rng.integers(0, len(whole), 30):
+        path.write_bytes(whole[:place])
+        with pytest.raises(ValueError, match=r"run.npz does not hold a checkpoint, or it is damaged"):
+            train(checkpoint=path)
+    result = train()
+    for place in rng.integers(0, len(whole), 30):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            same(train(checkpoint=path), result)  # a byte that means nothing, such as a date
+        except ValueError as error:
+            assert "run.npz" in str(error)
+
+
+def test_parameters_are_not_taken_for_a_checkpoint(tmp_path):
+    path = tmp_path / "params.npz"
+    rnn.save_params(path, rnn.init_params(VOCAB.size, 12), VOCAB)
+    with pytest.raises(ValueError, match=r"params.npz does not hold a checkpoint"):
+        train(checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "differs"),
+    [
+        ({"steps": 70}, "another steps:"),
+        ({"seed": 2}, "another first parameters:"),
+        ({"ids": IDS[1:]}, "another book:"),
+        ({"seq_length": 10, "clip": 1.0}, "another seq_length, another clip:"),
+        ({"optimizer": rnn.AdaGrad}, "another optimizer, another eta, another beta1, another beta2:"),
+        ({"optimizer": lambda: rnn.Adam(0.1)}, "another eta:"),
+    ],
+)
+def test_a_checkpoint_for_other_settings_names_what_differs(tmp_path, kwargs, differs):
+    path = tmp_path / "run.npz"
+    train(checkpoint=path)
+    with pytest.raises(ValueError, match=f"was made with {differs}"):
+        train(checkpoint=path, **kwargs)
+
+
+class Breaker(rnn.AdaGrad):
+    """An optimiser that is given, or makes, numbers that are not finite in its fifth step."""
+
+    steps = 0
+
+    def step(self, params, grads, rate):
+        self.steps += 1
+        super().step(params, grads, np.inf if self.steps == 5 else rate)
+
+
+def test_a_gradient_that_is_not_finite_stops_training_and_keeps_the_parameters():
+    def backward(params, x, y, fwd):
+        grads = rnn.backward(params, x, y, fwd)
+        calls.append(1)
+        if len(calls) == 8:
+            grads.V[0, 0] = np.nan
+        return grads
+
+    calls = []
+    with pytest.warns(RuntimeWarning, match="stopped at step 7: the gradient of V not finite"):
+        result = train(optimizer=rnn.AdaGrad, backward=backward)
+    assert len(result.losses) == 7 and np.isfinite(result.params.flat).all()
+    np.testing.assert_array_equal(result.params.flat, train(optimizer=Stopper).params.flat)
+
+
+class Stopper(rnn.AdaGrad):
+    """An optimiser that stops after seven steps."""
+
+    steps = 0
+
+    def step(self, params, grads, rate):
+        self.steps += 1
+        if self.steps == 7:
+            signal.raise_signal(signal.SIGINT)
+        super().step(params, grads, rate)
+
+
+def test_parameters_that_are_not_finite_stop_training_and_the_best_ones_are_returned():
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match=r"stopped at step \d+: .*not finite"):
+        result = train(optimizer=Breaker)
+    assert np.isfinite(result.params.flat).all() and np.isfinite(result.losses).all()
+
+
+def test_training_does_not_start_from_parameters_that_are_not_finite():
+    params = rnn.init_params(VOCAB.size, 12)
+    params.b[3] = np.inf
+    with pytest.raises(ValueError, match="b holds NaN or infinity"):
+        rnn.train(params, VOCAB, IDS, steps=3, progress=False)
+
+
+@pytest.mark.parametrize(("text", "T", "m", "B"), [("a" * 60, 5, 3, 1), ("ab" * 40, 1, 1, 1), ("abc" * 40, 1, 2, 4)])
+def test_the_smallest_networks_and_books_work(text, T, m, B):
+    vocab = rnn.Vocabulary(text)
+    params, ids = rnn.init_params(vocab.size, m), vocab.encode(text)
+    result = rnn.train(params, vocab, ids, seq_length=T, batch_size=B, prompt="a", progress=False)
+    assert np.isfinite(result.losses).all() and len(result.samples[-1].text) == 200
+
+
+def test_huge_logits_do_not_overflow():
+    params = rnn.init_params(VOCAB.size, 3, dtype=np.float32)
+    params.c[:] = np.linspace(-1e30, 1e30, VOCAB.size)
+    with np.errstate(all="raise", under="ignore"):
+        fwd = rnn.forward(params, IDS[:5], IDS[1:6], np.zeros(3))
+    assert np.isfinite(fwd.loss) and np.isfinite(fwd.p).all()
