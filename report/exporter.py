@@ -74,7 +74,7 @@ class LabReportExporter(MarkdownExporter):
                 "TagRemovePreprocessor": {
                     "enabled": True,
                     "remove_cell_tags": {"remove-cell"},
-                    "remove_input_tags": {"remove-input"},
+                    "remove_input_tags": {"remove-input", "injected-parameters"},  # papermill adds the second
                     "remove_all_outputs_tags": {"remove-output"},
                 },
                 "ExtractOutputPreprocessor": {"enabled": False},
