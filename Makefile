@@ -3,24 +3,25 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-export TQDM_DISABLE := 1
+# Progress bars are for people who watch, not for stored outputs
+QUIET := TQDM_DISABLE=1
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1@/p' $(MAKEFILE_LIST) | tr @ '\t'
 
 report: .venv/ready  ## run the notebook and write build/lab4.pdf; for another book: make report BOOK=path/to/book.txt
 	@mkdir -p build
-	$(BIN)/papermill lab4.ipynb build/lab4.ipynb --no-progress-bar --log-level WARNING $(if $(BOOK),--parameters book "$(BOOK)")
+	$(QUIET) $(BIN)/papermill lab4.ipynb build/lab4.ipynb --no-progress-bar --log-level WARNING $(if $(BOOK),--parameters book "$(BOOK)")
 	$(BIN)/jupyter nbconvert --log-level WARN --to labreport build/lab4.ipynb
 	@echo "The report is build/lab4.pdf"
 
 test: .venv/ready  ## check the style, the units and laws (pytest) and the notebook, cell by cell (nbval)
 	$(BIN)/ruff check .
 	$(BIN)/pytest
-	$(BIN)/pytest --nbval lab4.ipynb
+	$(QUIET) $(BIN)/pytest --nbval lab4.ipynb
 
 lab: .venv/ready  ## open the notebook in JupyterLab
-	TQDM_DISABLE= $(BIN)/jupyter lab lab4.ipynb
+	$(BIN)/jupyter lab lab4.ipynb
 
 clean:  ## remove the environment and all that was built
 	rm -rf .venv build *.egg-info .pytest_cache .hypothesis .ruff_cache
