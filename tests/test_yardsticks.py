@@ -141,3 +141,14 @@ def test_a_block_that_fits_counts_and_one_that_does_not_is_no_error():
     assert max(calls) <= 1000
     assert compressed_bits_per_character("a" * 5000, "b" * 2000, compress, block=1000) == 8
     assert compressed_bits_per_character("a", "b", compress, block=1000) == 8
+
+
+def test_the_prime_is_the_end_of_the_training_text_and_bits_are_per_character_not_per_byte():
+    seen = []
+
+    def compress(data):
+        seen.append(data)
+        return data
+
+    assert compressed_bits_per_character("a" * 5000 + "b" * 1000, "钟" * 50, compress, block=1000) == 24
+    assert all(set(data.decode()) <= {"b", "钟"} for data in seen)
