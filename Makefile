@@ -1,8 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help report test lab clean
+.PHONY: help report test lab bench clean
 
 PYTHON ?= python3
 BIN := .venv/bin
+# At this size a second BLAS thread brings nothing, and on a busy machine threads that wait for each other cost a lot
+export OPENBLAS_NUM_THREADS ?= 1
+
 # Progress bars are for people who watch, not for stored outputs
 QUIET := TQDM_DISABLE=1
 
@@ -22,6 +25,9 @@ test: .venv/ready  ## check the style, the units and laws (pytest) and the noteb
 
 lab: .venv/ready  ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab lab4.ipynb
+
+bench: .venv/ready  ## measure the speed beside other libraries (those of the extra [bench] that are installed)
+	$(BIN)/python benchmarks/bench.py
 
 clean:  ## remove the environment and all that was built
 	rm -rf .venv build *.egg-info .pytest_cache .hypothesis .ruff_cache

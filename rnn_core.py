@@ -298,6 +298,7 @@ class Forward:
         self.h = np.empty((shape[0] + 1, *shape[1:], m), dtype)
         self.p = np.empty((*shape, K), dtype)
         self.da, self.dtanh = np.empty((*shape, m), dtype), np.empty((*shape, m), dtype)
+        self.ones = np.ones(math.prod(shape), dtype)  # to sum over all characters: a product is faster than a sum
         self.steps = list(pairwise(self.h))  # h_{t-1} and h_t, t = 1..T
         self.steps_back = list(zip(self.da[::-1], self.dtanh[::-1], strict=True))  # dL/da_t and tanh'(a_t), t = T..1
 
@@ -330,10 +331,10 @@ def softmax(o):
 def hidden_states(params, x, h0, fwd):
     """Fill fwd.h with h_0, h_1, ..., h_T for the characters x."""
     fwd.h[0] = h0
-    np.add(params.U.T[x], params.b, out=fwd.h[1:])  # U x_t + b, for all t at once: U x_t is a column of U
+    np.add(params.U.T.take(x, axis=0), params.b, out=fwd.h[1:])  # U x_t + b, for all t: U x_t is a column of U
     W_T = params.W.T
     for h_prev, h_t in fwd.steps:  # only this must go step by step
-        h_t += np.dot(h_prev, W_T)  # a_t = W h_{t-1} + U x_t + b
+        h_t += h_prev.dot(W_T)  # a_t = W h_{t-1} + U x_t + b
         np.tanh(h_t, out=h_t)  # h_t = tanh(a_t)
 
 
@@ -432,17 +433,17 @@ def _backward(params, x, y, fwd, grads):
     g[rows, y.ravel()] -= 1  # dL/do_t = p_t - y_t
     g /= B  # L is the mean over the batch
     np.dot(g, params.V, out=da)  # V^T dL/do_t, what reaches h_t through o_t
-    fwd.dtanh[...] = 1 - fwd.h[1:] ** 2  # dh_t/da_t
-    carried = np.zeros_like(fwd.h[0])  # W^T dL/da_{t+1}: nothing comes from beyond the last step
+    np.subtract(1, fwd.h[1:] ** 2, out=fwd.dtanh)  # dh_t/da_t
+    carried = 0.0  # W^T dL/da_{t+1}: nothing comes from beyond the last step
     for da_t, dtanh_t in fwd.steps_back:
         da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}
         da_t *= dtanh_t  # dL/da_t = dL/dh_t * dh_t/da_t
-        carried = np.dot(da_t, W)
+        carried = da_t.dot(W)
     np.dot(da.T, h_prev, out=grads.W)  # dL/dW = sum_t dL/da_t h_{t-1}^T
     np.dot(x_one_hot.T, da, out=grads.U.T)  # dL/dU = sum_t dL/da_t x_t^T
-    np.sum(da, axis=0, out=grads.b)  # dL/db = sum_t dL/da_t
+    np.dot(fwd.ones, da, out=grads.b)  # dL/db = sum_t dL/da_t
     np.dot(g.T, h, out=grads.V)  # dL/dV = sum_t dL/do_t h_t^T
-    np.sum(g, axis=0, out=grads.c)  # dL/dc = sum_t dL/do_t
+    np.dot(fwd.ones, g, out=grads.c)  # dL/dc = sum_t dL/do_t
     return grads
 
 
@@ -1019,7 +1020,7 @@ def train(
             if sample_every and done % sample_every == 0:
                 sample(fwd.h[0])
             grads = backward(params, x, y, fwd)
-            np.clip(grads.flat, -clip, clip, out=grads.flat)
+            grads.flat.clip(-clip, clip, out=grads.flat)
             if not np.isfinite(loss) or not np.isfinite(np.dot(grads.flat, grads.flat)):
                 run.stopped = _not_finite(done, params, loss, grads)
                 break
@@ -1100,7 +1101,7 @@ def draw(p, u, temperature=1.0, top_p=1.0):
     Parameters
     ----------
     p : ndarray (..., K)
-        The probabilities p_t.
+        The probabilities p_t, or a multiple of them.
     u : float or ndarray (...)
         Uniform random numbers in [0, 1), one for each character to draw.
     temperature : float
@@ -1133,7 +1134,9 @@ def draw(p, u, temperature=1.0, top_p=1.0):
         p = (p / p.max(axis=-1, keepdims=True)) ** (1 / temperature)  # the largest stays 1: they can't all underflow
     if top_p < 1:
         p = np.where(nucleus(p / p.sum(axis=-1, keepdims=True), top_p), p, 0)
-    total = p.cumsum(axis=-1, dtype=np.float64)
+    total = p.astype(np.float64).cumsum(axis=-1)
+    if p.ndim == 1 and np.ndim(u) == 0:  # the same, but quicker: texts are long
+        return np.count_nonzero(total <= u * total[-1])
     return (total <= np.asarray(u)[..., None] * total[..., -1:]).sum(axis=-1)
 
 
@@ -1188,9 +1191,9 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
         h = fwd.h[-1]
     for n, u in enumerate(np.random.default_rng(seed).random(length)):
         hidden_states(params, x, h, fwd)
-        h, o = fwd.h[-1], logits(params, fwd)
-        softmax(o)
-        ids[n] = draw(o[0], u, temperature, top_p)
+        h, o = fwd.h[-1], logits(params, fwd)[0]
+        p = np.exp(o - o.max())  # SoftMax(o) but for its sum: `draw` divides by that
+        ids[n] = draw(p, u, temperature, top_p)
         x = ids[n : n + 1]
     return vocab.decode(ids)
 

@@ -28,20 +28,20 @@ class Bug(NamedTuple):
 
 
 BUGS = [
-    Bug("No gradient carried to the earlier step", "carried = np.dot(da_t, W)", "carried = 0"),
-    Bug("W in place of its transpose", "np.dot(da_t, W)", "np.dot(da_t, W.T)"),
+    Bug("No gradient carried to the earlier step", "carried = da_t.dot(W)", "carried = 0"),
+    Bug("W in place of its transpose", "da_t.dot(W)", "da_t.dot(W.T)"),
     Bug(
         "tanh' before the carried gradient is added",
         "da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}\n        da_t *= dtanh_t",
         "da_t *= dtanh_t\n        da_t += carried",
     ),
-    Bug("tanh' computed from a in place of h", "1 - fwd.h[1:] ** 2", "1 - np.arctanh(fwd.h[1:]) ** 2"),
+    Bug("tanh' computed from a in place of h", "1, fwd.h[1:] ** 2", "1, np.arctanh(fwd.h[1:]) ** 2"),
     Bug(
         "h before the first step taken as zero",
         "np.dot(da.T, h_prev, out=grads.W)",
         "np.dot(da[B:].T, h_prev[B:], out=grads.W)",
     ),
-    Bug("b summed over one step too few", "np.sum(da, axis=0, out=grads.b)", "np.sum(da[B:], axis=0, out=grads.b)"),
+    Bug("b summed over one step too few", "np.dot(fwd.ones, da, out=grads.b)", "np.sum(da[B:], axis=0, out=grads.b)"),
     Bug("SoftMax without the minus one-hot", "g[rows, y.ravel()] -= 1", "pass"),
     Bug("Sum over the batch in place of the mean", "g /= B", "pass"),
 ]
