@@ -219,6 +219,10 @@ class Params:
         """A copy over a vector of its own."""
         return self.like(self.flat.copy())
 
+    def not_finite(self):
+        """The names of those that hold NaN or infinity."""
+        return [name for name in self.names if not np.isfinite(getattr(self, name)).all()]
+
 
 def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float64, scheme="normal"):
     """Draw W, U and V from normal distributions with mean 0; b and c are zero.
@@ -962,7 +966,8 @@ def train(
         rng = np.random.default_rng((seed, 0, epoch))
         return sequence_starts(len(ids), T, batch_size, order, chunks, rng)
 
-    steps_per_epoch = len(places(0)[0])
+    epoch, (starts, fresh) = 0, places(0)
+    steps_per_epoch = len(starts)
     steps = steps or epochs * steps_per_epoch
     fwd = Forward(params, (T, batch_size) if batch_size > 1 else (T,))
     h = fwd.h[-1]  # where each step leaves its last state
@@ -971,21 +976,22 @@ def train(
     run = Training(
         params.copy(), h.copy(), params.copy(), h.copy(), 0, losses, smooth_losses, [], steps_per_epoch, 0.0, ""
     )
-    settings = {
-        "book": _digest(ids), "vocabulary": vocab.chars, "first parameters": _digest(params.flat),
-        "hidden_size": params.hidden_size, "dtype": str(params.flat.dtype), "steps": steps, "seq_length": T,
-        "batch_size": batch_size, "order": order, "chunks": chunks, "schedule": schedule, "clip": clip, "seed": seed,
-        "optimizer": type(optimizer).__name__,
-        **{name: getattr(optimizer, name, None) for name in inspect.signature(type(optimizer)).parameters},
-        "sample_every": sample_every, "sample_length": sample_length, "prompt": prompt,
-    }  # fmt: skip
     done = 0
-    if checkpoint is not None and Path(checkpoint).exists():
-        done = _load_checkpoint(checkpoint, settings, run, optimizer)
-        h[...] = run.h
+    if checkpoint is not None:
+        settings = {
+            "book": _digest(ids), "vocabulary": vocab.chars, "first parameters": _digest(params.flat),
+            "hidden_size": params.hidden_size, "dtype": str(params.flat.dtype), "steps": steps, "seq_length": T,
+            "batch_size": batch_size, "order": order, "chunks": chunks, "schedule": schedule, "clip": clip,
+            "seed": seed, "optimizer": type(optimizer).__name__,
+            **{name: getattr(optimizer, name, None) for name in inspect.signature(type(optimizer)).parameters},
+            "sample_every": sample_every, "sample_length": sample_length, "prompt": prompt,
+        }  # fmt: skip
+        if Path(checkpoint).exists():
+            done = _load_checkpoint(checkpoint, settings, run, optimizer)
+            h[...] = run.h
     params = run.params
     backward = backward or partial(_backward, grads=params.copy())
-    windows, starts = sliding_window_view(ids, T + 1), None
+    windows = sliding_window_view(ids, T + 1)
     started = time.perf_counter() - run.seconds
 
     def save():
@@ -1004,9 +1010,10 @@ def train(
     bar = _bar(None, progress, total=steps, initial=done, unit="step")
     with _deferred_interrupt() as interrupt, bar, np.errstate(over="ignore", invalid="ignore"):
         while done < steps:
-            epoch, i = divmod(done, steps_per_epoch)
-            if i == 0 or starts is None:
+            if epoch != done // steps_per_epoch:
+                epoch = done // steps_per_epoch
                 starts, fresh = places(epoch)
+            i = done % steps_per_epoch
             text = windows[starts[i] if batch_size > 1 else starts[i, 0]].T  # (T+1,) or (T+1, B)
             x, y = text[:-1], text[1:]
             if fresh[i]:
@@ -1049,16 +1056,14 @@ def train(
 
 
 def _check_finite(params):
-    for name in Params.names:
-        if not np.isfinite(getattr(params, name)).all():
-            raise ValueError(f"{name} holds NaN or infinity: draw the parameters anew, or load others.")
+    if broken := params.not_finite():
+        raise ValueError(f"{broken[0]} holds NaN or infinity: draw the parameters anew, or load others.")
 
 
 def _not_finite(step, params, loss, grads):
     """Which numbers are not finite, for people."""
-    names = [name for name in Params.names if not np.isfinite(getattr(params, name)).all()]
-    names += [] if np.isfinite(loss) else ["the loss"]
-    names += [f"the gradient of {name}" for name in Params.names if not np.isfinite(getattr(grads, name)).all()]
+    names = params.not_finite() + ([] if np.isfinite(loss) else ["the loss"])
+    names += [f"the gradient of {name}" for name in grads.not_finite()]
     return f"step {step:,}: {', '.join(names)} not finite"
 
 
