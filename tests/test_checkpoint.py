@@ -1,18 +1,14 @@
 """Training never loses work: checkpoints, interrupts, kills, full disks, and numbers that are not finite."""
 
-import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from small import IDS, VOCAB, interrupting
 
 import rnn_core as rnn
-
-BOOK = "the quick brown fox jumps over the lazy dog.\n" * 20
-VOCAB = rnn.Vocabulary(BOOK)
-IDS = VOCAB.encode(BOOK)
 
 
 def train(steps=60, optimizer=rnn.Adam, seed=1, vocab=VOCAB, ids=IDS, **kwargs):
@@ -30,31 +26,12 @@ def same(a, b):
     assert [sample[:3] for sample in a.samples] == [sample[:3] for sample in b.samples]
 
 
-class Interrupter(rnn.Adam):
-    """An optimiser that asks for an interrupt in its 33rd step, and then goes on with it."""
-
-    def step(self, params, grads, rate):
-        if self.t == 32:
-            signal.raise_signal(signal.SIGINT)
-        super().step(params, grads, rate)
-
-
 @pytest.mark.parametrize("kwargs", [{}, {"order": "random", "batch_size": 3}, {"order": "chunks", "chunks": 5}])
 @pytest.mark.parametrize("kind", [rnn.Adam, rnn.AdaGrad])
-def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tmp_path, monkeypatch, kwargs, kind):
+def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tmp_path, kwargs, kind):
     path = tmp_path / "run.npz"
     whole = train(optimizer=kind, **kwargs)
-    step, calls = kind.step, []
-
-    def interrupting(self, *args):
-        calls.append(1)
-        if len(calls) == 33:
-            signal.raise_signal(signal.SIGINT)
-        step(self, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(kind, "step", interrupting)
-        part = train(optimizer=kind, checkpoint=path, **kwargs)
+    part = train(optimizer=interrupting(kind, 33), checkpoint=path, **kwargs)
     assert part.stopped == "interrupted" and len(part.losses) == 33
     resumed = train(optimizer=kind, checkpoint=path, **kwargs)
     same(resumed, whole)
@@ -114,8 +91,8 @@ def test_a_run_that_is_killed_twenty_times_comes_to_the_same_bits(tmp_path):
 
 @pytest.mark.parametrize("failing", ["savez", "replace"])
 def test_a_full_disk_costs_neither_the_run_nor_the_last_checkpoint(tmp_path, monkeypatch, failing):
-    path = tmp_path / "run.npz"
-    train(optimizer=Interrupter, checkpoint=path)
+    path, interrupter = tmp_path / "run.npz", interrupting(rnn.Adam, 33)
+    train(optimizer=interrupter, checkpoint=path)
     kept = path.read_bytes()
 
     def full(*args, **kwargs):
@@ -123,7 +100,7 @@ def test_a_full_disk_costs_neither_the_run_nor_the_last_checkpoint(tmp_path, mon
 
     monkeypatch.setattr(*{"savez": (rnn.np, "savez"), "replace": (rnn.os, "replace")}[failing], full)
     with pytest.warns(RuntimeWarning, match="could not be saved: .*No space left on device.* Training goes on"):
-        result = train(optimizer=Interrupter, checkpoint=path)
+        result = train(optimizer=interrupter, checkpoint=path)
     same(result, train(optimizer=rnn.Adam))
     assert path.read_bytes() == kept
     assert [file.name for file in tmp_path.iterdir()] == ["run.npz"]
@@ -199,19 +176,7 @@ def test_a_gradient_that_is_not_finite_stops_training_and_keeps_the_parameters()
     with pytest.warns(RuntimeWarning, match="stopped at step 7: the gradient of V not finite"):
         result = train(optimizer=rnn.AdaGrad, backward=backward)
     assert len(result.losses) == 7 and np.isfinite(result.params.flat).all()
-    np.testing.assert_array_equal(result.params.flat, train(optimizer=Stopper).params.flat)
-
-
-class Stopper(rnn.AdaGrad):
-    """An optimiser that stops after seven steps."""
-
-    steps = 0
-
-    def step(self, params, grads, rate):
-        self.steps += 1
-        if self.steps == 7:
-            signal.raise_signal(signal.SIGINT)
-        super().step(params, grads, rate)
+    np.testing.assert_array_equal(result.params.flat, train(optimizer=interrupting(rnn.AdaGrad, 7)).params.flat)
 
 
 def test_parameters_that_are_not_finite_stop_training_and_the_best_ones_are_returned():

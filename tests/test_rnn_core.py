@@ -9,13 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from small import IDS, VOCAB, interrupting
 
 import rnn_core as rnn
 from report.bugs import BUGS
 
-BOOK = "the quick brown fox jumps over the lazy dog.\n" * 20
-VOCAB = rnn.Vocabulary(BOOK)
-IDS = VOCAB.encode(BOOK)
 CHECK_POINTS = rnn.check_points
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -548,17 +546,8 @@ def test_training_keeps_the_type_of_the_parameters():
 
 
 def test_an_interrupt_ends_training_between_two_steps_and_keeps_what_was_learned():
-    class Interrupter(rnn.AdaGrad):
-        steps = 0
-
-        def step(self, params, grads, rate):
-            self.steps += 1
-            if self.steps == 7:
-                signal.raise_signal(signal.SIGINT)
-            super().step(params, grads, rate)
-
     handler = signal.getsignal(signal.SIGINT)
-    result = train(steps=50, optimizer=Interrupter(), sample_every=5)
+    result = train(steps=50, optimizer=interrupting(rnn.AdaGrad, 7)(), sample_every=5)
     assert result.stopped == "interrupted" and len(result.losses) == 7
     np.testing.assert_array_equal(result.params.flat, train(steps=7).params.flat)
     assert [sample.step for sample in result.samples] == [0, 5, 7]
