@@ -996,7 +996,7 @@ def train(
 
     def save():
         run.h[...], run.seconds = h, time.perf_counter() - started
-        if checkpoint is not None:
+        if checkpoint is not None and run.stopped in ("", "interrupted"):  # the last good one stays
             _save_checkpoint(checkpoint, settings, run, optimizer, done)
 
     def sample(h):
@@ -1030,6 +1030,7 @@ def train(
             grads.flat.clip(-clip, clip, out=grads.flat)
             if not np.isfinite(loss) or not np.isfinite(np.dot(grads.flat, grads.flat)):
                 run.stopped = _not_finite(done, params, loss, grads)
+                h[...] = fwd.h[0]  # this step does not count
                 break
             optimizer.step(params, grads, rate(done / steps))
             if done % 500 == 0:
@@ -1046,8 +1047,7 @@ def train(
         params.flat[:] = run.best_params.flat
     if run.stopped not in ("", "interrupted"):
         warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)
-    else:
-        save()
+    save()
     if sample_every and (not run.samples or run.samples[-1].step != done):
         smooth_loss = smooth_losses[max(done - 1, 0)]
         sample(h)
