@@ -204,8 +204,8 @@ class Params:
         cuts = np.cumsum([0, K * m, m * m, m, K * m, K])
         self.flat = np.zeros(cuts[-1], dtype) if flat is None else flat
         U, W, b, V, c = (self.flat[i:j] for i, j in pairwise(cuts))
-        self.U = U.reshape(K, m).T  # stored by columns: U x_t is a column, and is picked in one piece
-        self.W, self.b, self.V, self.c = W.reshape(m, m), b, V.reshape(K, m), c
+        self.U, self.W = U.reshape(K, m).T, W.reshape(m, m).T  # stored by columns: U x_t is one, and h @ W.T is faster
+        self.V, self.b, self.c = V.reshape(K, m), b, c
 
     def like(self, flat):
         """The same shapes over another vector."""
@@ -300,9 +300,10 @@ class Forward:
         m, K, dtype = params.hidden_size, params.vocab_size, params.flat.dtype
         self.loss = np.nan
         self.h = np.empty((shape[0] + 1, *shape[1:], m), dtype)
-        self.p = np.empty((*shape, K), dtype)
+        self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)  # stored by columns: sums over K are fast
         self.da, self.dtanh = np.empty((*shape, m), dtype), np.empty((*shape, m), dtype)
-        self.ones = np.ones(math.prod(shape), dtype)  # to sum over all characters: a product is faster than a sum
+        self.rows = np.arange(math.prod(shape))  # one a character
+        self.ones = np.ones(self.rows.size, dtype)  # to sum over them: a product is faster than a sum
         self.steps = list(pairwise(self.h))  # h_{t-1} and h_t, t = 1..T
         self.steps_back = list(zip(self.da[::-1], self.dtanh[::-1], strict=True))  # dL/da_t and tanh'(a_t), t = T..1
 
@@ -335,7 +336,8 @@ def softmax(o):
 def hidden_states(params, x, h0, fwd):
     """Fill fwd.h with h_0, h_1, ..., h_T for the characters x."""
     fwd.h[0] = h0
-    np.add(params.U.T.take(x, axis=0), params.b, out=fwd.h[1:])  # U x_t + b, for all t: U x_t is a column of U
+    params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")  # U x_t, for all t: a column of U; x is checked elsewhere
+    fwd.h[1:] += params.b
     W_T = params.W.T
     for h_prev, h_t in fwd.steps:  # only this must go step by step
         h_t += h_prev.dot(W_T)  # a_t = W h_{t-1} + U x_t + b
@@ -345,7 +347,7 @@ def hidden_states(params, x, h0, fwd):
 def logits(params, fwd):
     """Fill fwd.p with o_1, ..., o_T from fwd.h, for `softmax` to turn into p_1, ..., p_T; return its rows."""
     o = _rows(fwd.p)
-    np.dot(_rows(fwd.h[1:]), params.V.T, out=o)
+    np.dot(params.V, _rows(fwd.h[1:]).T, out=o.T)
     o += params.c  # o_t = V h_t + c
     return o
 
@@ -395,7 +397,7 @@ def forward(params, x, y, h0):
 
 def _forward(params, x, y, h0, fwd):
     """`forward` for input that has been checked, in `fwd`: `train` checks a whole book once, not every step."""
-    B, rows = y.size // len(y), np.arange(y.size)
+    B, rows = y.size // len(y), fwd.rows
     hidden_states(params, x, h0, fwd)
     o = logits(params, fwd)
     o_y = o[rows, y.ravel()]
@@ -429,21 +431,21 @@ def backward(params, x, y, fwd):
 
 def _backward(params, x, y, fwd, grads):
     """`backward` for input that has been checked, into `grads`: `train` uses the same ones in every step."""
-    T, B, rows, W = len(y), y.size // len(y), np.arange(y.size), params.W
+    T, B, rows = len(y), y.size // len(y), fwd.rows
+    W = params.W.copy()  # by rows, as `hidden_states` has it by columns: T faster products for one copy
     h_prev, h, da = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.da)
     x_one_hot = np.zeros((T * B, params.vocab_size), h.dtype)
     x_one_hot[rows, x.ravel()] = 1
-    g = _rows(fwd.p).copy()
-    g[rows, y.ravel()] -= 1  # dL/do_t = p_t - y_t
-    g /= B  # L is the mean over the batch
+    g = _rows(fwd.p) / B
+    g[rows, y.ravel()] -= 1 / B  # dL/do_t = (p_t - y_t) / B: L is the mean over the batch
     np.dot(g, params.V, out=da)  # V^T dL/do_t, what reaches h_t through o_t
-    np.subtract(1, fwd.h[1:] ** 2, out=fwd.dtanh)  # dh_t/da_t
+    np.subtract(1, np.square(fwd.h[1:], out=fwd.dtanh), out=fwd.dtanh)  # dh_t/da_t = 1 - h_t^2
     carried = 0.0  # W^T dL/da_{t+1}: nothing comes from beyond the last step
     for da_t, dtanh_t in fwd.steps_back:
         da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}
         da_t *= dtanh_t  # dL/da_t = dL/dh_t * dh_t/da_t
         carried = da_t.dot(W)
-    np.dot(da.T, h_prev, out=grads.W)  # dL/dW = sum_t dL/da_t h_{t-1}^T
+    np.dot(h_prev.T, da, out=grads.W.T)  # dL/dW = sum_t dL/da_t h_{t-1}^T
     np.dot(x_one_hot.T, da, out=grads.U.T)  # dL/dU = sum_t dL/da_t x_t^T
     np.dot(fwd.ones, da, out=grads.b)  # dL/db = sum_t dL/da_t
     np.dot(g.T, h, out=grads.V)  # dL/dV = sum_t dL/do_t h_t^T
@@ -1028,7 +1030,7 @@ def train(
                 sample(fwd.h[0])
             grads = backward(params, x, y, fwd)
             grads.flat.clip(-clip, clip, out=grads.flat)
-            if not np.isfinite(loss) or not np.isfinite(np.dot(grads.flat, grads.flat)):
+            if not math.isfinite(loss + np.dot(grads.flat, grads.flat)):
                 run.stopped = _not_finite(done, params, loss, grads)
                 h[...] = fwd.h[0]  # this step does not count
                 break

@@ -35,13 +35,17 @@ BUGS = [
         "da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}\n        da_t *= dtanh_t",
         "da_t *= dtanh_t\n        da_t += carried",
     ),
-    Bug("tanh' computed from a in place of h", "1, fwd.h[1:] ** 2", "1, np.arctanh(fwd.h[1:]) ** 2"),
+    Bug("tanh' computed from a in place of h", "np.square(fwd.h[1:], out=fwd.dtanh)", "np.arctanh(fwd.h[1:]) ** 2"),
     Bug(
         "h before the first step taken as zero",
-        "np.dot(da.T, h_prev, out=grads.W)",
-        "np.dot(da[B:].T, h_prev[B:], out=grads.W)",
+        "np.dot(h_prev.T, da, out=grads.W.T)",
+        "np.dot(h_prev[B:].T, da[B:], out=grads.W.T)",
     ),
     Bug("b summed over one step too few", "np.dot(fwd.ones, da, out=grads.b)", "np.sum(da[B:], axis=0, out=grads.b)"),
-    Bug("SoftMax without the minus one-hot", "g[rows, y.ravel()] -= 1", "pass"),
-    Bug("Sum over the batch in place of the mean", "g /= B", "pass"),
+    Bug("SoftMax without the minus one-hot", "g[rows, y.ravel()] -= 1 / B", "pass"),
+    Bug(
+        "Sum over the batch in place of the mean",
+        "g = _rows(fwd.p) / B\n    g[rows, y.ravel()] -= 1 / B",
+        "g = _rows(fwd.p) / 1\n    g[rows, y.ravel()] -= 1",
+    ),
 ]

@@ -24,9 +24,9 @@ class Tutorial:
     """
 
     def __init__(self, params, eta=0.1, clip=5.0):
-        self.params, self.eta, self.clip = params.copy(), eta, clip
-        self.W, self.U, self.V = self.params.W, self.params.U, self.params.V
-        self.b, self.c = self.params.b[:, None], self.params.c[:, None]
+        self.eta, self.clip = eta, clip
+        self.W, self.U, self.V = (np.array(weights, order="C") for weights in (params.W, params.U, params.V))
+        self.b, self.c = params.b[:, None].copy(), params.c[:, None].copy()
         self.weights = [self.W, self.U, self.V, self.b, self.c]
         self.g2 = [np.zeros_like(weights) for weights in self.weights]
 
@@ -137,7 +137,9 @@ class OneVector(OneProduct):
 
     def __init__(self, params, eta=0.1, clip=5.0):
         super().__init__(params, eta, clip)
-        self.grads, self.optimizer = self.params.copy(), rnn.AdaGrad(eta)
+        self.params, self.grads, self.optimizer = params.copy(), params.copy(), rnn.AdaGrad(eta)
+        self.W, self.U, self.V = self.params.W, self.params.U, self.params.V
+        self.b, self.c = self.params.b[:, None], self.params.c[:, None]
 
     def update(self, grads):
         for name, g in zip(self.params.names, grads, strict=True):
