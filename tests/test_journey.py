@@ -1,0 +1,160 @@
+"""A reader's journey in a real browser: open the notebook in JupyterLab, run it and export it, all from the menus.
+
+The book and the training are short, and the stored outputs are taken away: all that is seen was computed on the way.
+Screenshots and the server's log are left in build/journey.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pypdf
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install --editable '.[browser]'")
+
+ROOT = Path(__file__).parent.parent
+SEEN = ROOT / "build" / "journey"
+NOTEBOOK = nbformat.read(ROOT / "lab4.ipynb", as_version=4)
+BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+SETTINGS = {
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # else cells out of view may not be drawn
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},  # else a question covers the page
+}
+
+if not BROWSER:
+    pytest.skip("no browser: neither Chromium nor Chrome is on the PATH", allow_module_level=True)
+
+
+def captions(kind):
+    """The captions of the committed report, "Figure 1." or "Table 1." and so on, in order."""
+    outputs = [output for cell in NOTEBOOK.cells for output in cell.get("outputs", [])]
+    markdown = "".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+    return re.findall(rf"\*\*({kind} \d+\.)\*\*", markdown)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Start JupyterLab, away from the reader's own settings, on a folder with the notebook and the book's beginning."""
+    folder, home = tmp_path_factory.mktemp("journey"), tmp_path_factory.mktemp("home")
+    notebook = nbformat.from_dict(NOTEBOOK)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source += '\nbook, steps = "book.txt", 300'
+    nbformat.write(notebook, folder / "lab4.ipynb")
+    text = (ROOT / "data" / "the_drowned_bell.txt").read_text(encoding="utf-8")
+    (folder / "book.txt").write_text(text[:60_000], encoding="utf-8")
+    (home / "labconfig").mkdir()
+    (home / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    own = {name: str(home) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    shutil.rmtree(SEEN, ignore_errors=True)
+    SEEN.mkdir(parents=True)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    with open(SEEN / "jupyterlab.log", "w") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        yield address(process, home)
+    finally:
+        process.terminate()  # the server ends its kernels, too
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
+
+
+def address(process, home, patience=60):
+    """Where the server is, with its token: it takes a free port, and writes that down once it listens."""
+    note = home / f"jpserver-{process.pid}.json"
+    for _ in range(10 * patience):
+        assert process.poll() is None, f"JupyterLab ended: see {SEEN}/jupyterlab.log"
+        if note.exists() and note.read_text().endswith("}"):
+            server = json.loads(note.read_text())
+            return f"{server['url']}lab/tree/lab4.ipynb?token={server['token']}"
+        time.sleep(0.1)
+    raise TimeoutError(f"JupyterLab does not start: see {SEEN}/jupyterlab.log")
+
+
+@pytest.fixture(scope="module")
+def page(server):
+    """The notebook in JupyterLab, after Run > Run All Cells."""
+    with playwright.sync_playwright() as play, play.chromium.launch(executable_path=BROWSER) as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 1600})
+        try:
+            page.goto(server)
+            page.get_by_text("| Idle").wait_for(timeout=60_000)  # the status bar: from now on there is a kernel
+            choose(page, "Run", "Run All Cells")
+            waiting = page.locator(".jp-InputPrompt", has_text="[*]")
+            waiting.first.wait_for()
+            playwright.expect(waiting).to_have_count(0, timeout=300_000)
+            photograph(page)
+            yield page
+        finally:
+            page.screenshot(path=SEEN / "end.png")  # where the journey ended, in good as in bad times
+
+
+def choose(page, *labels):
+    """Click on the items of the menus, one after the other."""
+    for label in labels:
+        item = page.locator(".lm-MenuBar-itemLabel, .lm-Menu-itemLabel")
+        item.and_(page.get_by_text(label, exact=True)).click()
+
+
+def photograph(page):
+    """Take a picture of every screen of the notebook."""
+    view = page.locator(".jp-WindowedPanel-outer")
+    height, step = view.evaluate("view => [view.scrollHeight, view.clientHeight]")
+    for number, top in enumerate(range(0, height - step, step), 1):  # below the last cell, a screen is left empty
+        view.evaluate("(view, top) => view.scrollTo(0, top)", top)
+        page.screenshot(path=SEEN / f"notebook-{number:02}.png")
+
+
+def test_every_cell_runs_once_and_in_order_without_errors_or_warnings(page):
+    for kind in ("error", "stderr"):  # of the progress bars, nothing is left on the second
+        shown = page.locator(f"[data-mime-type='application/vnd.jupyter.{kind}']").all_inner_texts()
+        assert "".join(shown).strip() == ""
+    number_of_cells = sum(cell.cell_type == "code" for cell in NOTEBOOK.cells)
+    prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+    assert prompts == [f"[{number}]:" for number in range(1, number_of_cells + 1)]
+
+
+def test_every_figure_is_drawn_above_its_caption(page):
+    pictures = page.locator(".jp-OutputArea-output img")
+    playwright.expect(pictures).to_have_count(len(captions("Figure")))
+    assert min(pictures.evaluate_all("all => all.map(picture => picture.naturalWidth)")) > 0
+    labels = page.locator(".jp-OutputArea-child:has(img) + .jp-OutputArea-child strong")
+    assert labels.all_inner_texts() == captions("Figure")
+
+
+def test_every_table_has_rows_below_its_caption(page):
+    tables = page.locator(".jp-OutputArea-output table:has(td)")
+    assert tables.locator("caption strong").all_inner_texts() == captions("Table")
+
+
+def test_formulas_are_typeset(page):
+    assert page.locator("mjx-container").count() > 0 and page.locator("mjx-merror").count() == 0
+    playwright.expect(page.locator(".jp-RenderedMarkdown, caption").filter(has_text="$")).to_have_count(0)
+
+
+def test_the_file_menu_exports_the_report_as_pdf(page, tmp_path):
+    choose(page, "File", "Save and Export Notebook As")
+    report = "Labreport"  # JupyterLab makes the label: the exporter's name with a capital, whatever its class says
+    page.get_by_text(report, exact=True).wait_for()
+    page.screenshot(path=SEEN / "export-menu.png")
+    with page.expect_download(timeout=60_000) as download:
+        choose(page, report)
+    download.value.save_as(tmp_path / "report.pdf")
+    assert download.value.suggested_filename == "lab4.pdf"
+    sheets = pypdf.PdfReader(tmp_path / "report.pdf").pages
+    text = " ".join(" ".join(sheet.extract_text() for sheet in sheets).split())
+    for part in (NOTEBOOK.metadata.title, *captions("Figure"), *captions("Table")):
+        assert part in text
