@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report test lab bench clean
+.PHONY: help report pictures test lab bench long clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,8 +15,12 @@ help:  ## show this list
 report: .venv/ready  ## run the notebook and write build/lab4.pdf; for another book: make report BOOK=path/to/book.txt
 	@mkdir -p build
 	$(QUIET) $(BIN)/papermill lab4.ipynb build/lab4.ipynb --no-progress-bar --log-level WARNING $(if $(BOOK),--parameters book "$(BOOK)")
-	$(BIN)/jupyter nbconvert --log-level WARN --to labreport build/lab4.ipynb
+	$(BIN)/jupyter nbconvert --log-level WARN --to labreport $(if $(AUTHOR),--LabReportExporter.author="$(AUTHOR)") build/lab4.ipynb
+	$(BIN)/python -m report.pictures build/lab4.ipynb
 	@echo "The report is build/lab4.pdf"
+
+pictures: report  ## make the report, and of it the pictures that the README shows
+	cp build/page1.png build/loss.svg report/
 
 test: .venv/ready  ## check the style, the units and laws (pytest) and the notebook, cell by cell (nbval)
 	$(BIN)/ruff check .
@@ -28,6 +32,9 @@ lab: .venv/ready  ## open the notebook in JupyterLab
 
 bench: .venv/ready  ## measure the speed beside other libraries (those of the extra [bench] that are installed)
 	$(BIN)/python benchmarks/bench.py
+
+long: .venv/ready  ## train the full-length runs of the report from five seeds (half an hour)
+	$(BIN)/python benchmarks/training.py
 
 clean:  ## remove the environment and all that was built
 	rm -rf .venv build *.egg-info .pytest_cache .hypothesis .ruff_cache

@@ -26,8 +26,8 @@ References
 .. [6] D. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 .. [7] I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
 .. [8] J. Martins, P. Sturdza, J. Alonso, "The complex-step derivative approximation", ACM Transactions on Mathematical
-   Software 29(3), 2003, equation 6.
-.. [9] Stanford CS231n, course notes, "Neural networks part 3", section "Gradient checks" (the relative error).
+   Software 29(3), 2003.
+.. [9] Stanford CS231n, course notes, "Neural Networks Part 3: Learning and Evaluation", section "Gradient Checks".
 """
 
 import hashlib
@@ -36,6 +36,7 @@ import json
 import math
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -237,9 +238,9 @@ def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float6
     dtype : dtype
         The type of the result; the numbers are drawn in float64 and then rounded, the same for every type.
     scheme : {"normal", "scaled", "orthogonal"}
-        "normal": sigma for all three. "scaled": variance 1/(2m) for W, 1/(2K) for U, 1/m for V, so that sums over m
-        terms neither grow nor shrink. "orthogonal": as "scaled", but W is a random orthogonal matrix [5]_, which
-        neither stretches nor shrinks the hidden state.
+        "normal": sigma for all three. "scaled": variance 1/(2m) for W, 1/(2K) for U, 1/m for V, so that the size of
+        W h and V h does not depend on m. "orthogonal": as "scaled", but W is a random orthogonal matrix [5]_, so that
+        W h is as long as h.
 
     Returns
     -------
@@ -325,7 +326,7 @@ def softmax(o):
     ndarray (...)
         log sum_k exp(o_k), in nats: log p_k is o_k less this.
     """
-    largest = o.real.max(axis=-1, keepdims=True)  # so that exp can't overflow; .real: for the complex step
+    largest = o.real.max(axis=-1, keepdims=True)  # exp must not overflow; .real: o may be complex
     o -= largest
     np.exp(o, out=o)
     z = o.sum(axis=-1, keepdims=True)
@@ -336,7 +337,7 @@ def softmax(o):
 def hidden_states(params, x, h0, fwd):
     """Fill fwd.h with h_0, h_1, ..., h_T for the characters x."""
     fwd.h[0] = h0
-    params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")  # U x_t, for all t: a column of U; x is checked elsewhere
+    params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")  # U x_t, for all t: a column of U
     fwd.h[1:] += params.b
     W_T = params.W.T
     for h_prev, h_t in fwd.steps:  # only this must go step by step
@@ -389,7 +390,7 @@ def forward(params, x, y, h0):
 
     References
     ----------
-    Goodfellow et al. [1]_, equations 10.8 to 10.11.
+    Goodfellow et al. [1]_, equations 10.8 to 10.14.
     """
     x, y, h0 = _checked(params, x, y, h0)
     return _forward(params, x, y, h0, Forward(params, x.shape))
@@ -432,7 +433,7 @@ def backward(params, x, y, fwd):
 def _backward(params, x, y, fwd, grads):
     """`backward` for input that has been checked, into `grads`: `train` uses the same ones in every step."""
     T, B, rows = len(y), y.size // len(y), fwd.rows
-    W = params.W.copy()  # by rows, as `hidden_states` has it by columns: T faster products for one copy
+    W = params.W.copy()  # by rows: T faster products for one copy
     h_prev, h, da = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.da)
     x_one_hot = np.zeros((T * B, params.vocab_size), h.dtype)
     x_one_hot[rows, x.ravel()] = 1
@@ -455,7 +456,8 @@ def _backward(params, x, y, fwd, grads):
 
 def _bar(items, shown, **kwargs):
     """A progress bar that is gone when it is done. TQDM_DISABLE=1 hides those that are shown, too."""
-    return tqdm(items, leave=False, **kwargs, **({} if shown else {"disable": True}))
+    # On stdout, because in a notebook what is gone from stderr leaves an empty red strip behind.
+    return tqdm(items, leave=False, file=sys.stdout, **kwargs, **({} if shown else {"disable": True}))
 
 
 # ---------------------------------------------------------------------------------------------- is the gradient right?
@@ -544,9 +546,9 @@ class GradientRow(NamedTuple):
         ||a - n||, the Euclidean norm over the entries compared, in nats; a is the gradient checked, n the numerical
         one.
     relative_error : float
-        ||a - n|| / max(||a||, ||n||, 1e-4): the difference on the scale of what is compared [9]_, so that it does not
-        depend on how large the gradient happens to be. The floor keeps the rounding of a gradient that should be zero,
-        some 1e-16, from being taken for an error.
+        ||a - n|| / max(||a||, ||n||, 1e-4): the relative error of [9]_, there for single entries, here for a whole
+        parameter, so that it does not depend on how large the gradient happens to be. The floor is an addition: it
+        keeps the rounding of a gradient that should be zero, some 1e-16, from being taken for an error.
     analytic, numerical : float
         The two values of the entry that differs most.
     worst : tuple of int
@@ -719,7 +721,7 @@ class AdaGrad:
 
     References
     ----------
-    Duchi et al. [3]_, section 1.1 (the diagonal version).
+    Duchi et al. [3]_, section 1.1 (the diagonal version); the 1e-8, against division by zero, is not in its update.
     """
 
     def __init__(self, eta=0.1):
@@ -858,8 +860,9 @@ def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=10
     seq_length, batch_size : int
         T and B.
     order : {"book", "chunks", "random"}
-        "book": from beginning to end. "chunks": B at a time, in an order drawn anew. "random": anywhere, each sequence
-        on its own.
+        "book": from beginning to end. "chunks": B at a time, in an order drawn anew; the first begins at one of the
+        first T characters, drawn anew as well, so that no epoch cuts the book where the one before did. "random":
+        anywhere, each sequence on its own.
     chunks : int
         How many, for the order "chunks".
     rng : numpy.random.Generator
@@ -877,15 +880,19 @@ def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=10
         The order is unknown, or the book is too short for so many streams.
     """
     pieces = _choice("order", order, {"book": batch_size, "chunks": chunks, "random": batch_size})
-    if batch_size < 1 or pieces < batch_size or length // pieces < seq_length + 1:
+    room = seq_length - 1 if order == "chunks" else 0
+    size = (length - room) // max(pieces, 1)
+    if batch_size < 1 or pieces < batch_size or size < seq_length + 1:
         raise ValueError(
             f"A book of {length} characters can't be cut into {pieces} pieces for {batch_size} sequences of "
             f"{seq_length} at a time: ask for fewer."
         )
-    per_piece = (length // pieces - 1) // seq_length
+    per_piece = (size - 1) // seq_length
     if order == "random":
         return rng.integers(0, length - seq_length, (per_piece, batch_size)), np.ones(per_piece, bool)
-    first = length // pieces * (rng.permutation(pieces) if order == "chunks" else np.arange(pieces))
+    first = size * np.arange(pieces)
+    if order == "chunks":
+        first = rng.permutation(first) + rng.integers(room + 1)
     first = first[: pieces // batch_size * batch_size].reshape(-1, 1, batch_size)
     starts = (first + seq_length * np.arange(per_piece)[:, None]).reshape(-1, batch_size)
     return starts, np.arange(len(starts)) % per_piece == 0
@@ -917,7 +924,8 @@ def train(
     optimizer : object with step(params, grads, rate), optional
         AdaGrad() if it is not given. Its attributes must be numbers and arrays: they go into the checkpoint.
     schedule : {"constant", "cosine"}
-        How the learning rate goes from the first step to the last: as it is, or down to 0 along half a cosine [7]_.
+        How the learning rate goes from the first step to the last: as it is, or down to 0 along half a cosine, as in
+        [7]_ but without restarts.
     clip : float
         Every entry of the gradient is clipped to [-clip, clip].
     backward : function (params, x, y, fwd) -> Params, optional
@@ -1112,8 +1120,8 @@ def draw(p, u, temperature=1.0, top_p=1.0):
     u : float or ndarray (...)
         Uniform random numbers in [0, 1), one for each character to draw.
     temperature : float
-        Draw from SoftMax(o_t / temperature), that is p_t ** (1 / temperature) over its sum: below 1 bolder, 0 always
-        the most probable character.
+        Draw from SoftMax(o_t / temperature), that is p_t ** (1 / temperature) over its sum: below 1 more cautious,
+        above 1 more daring, 0 always the most probable character.
     top_p : float
         Draw only from the nucleus: the smallest set of most probable characters whose probabilities, at this
         temperature, sum to at least top_p.
@@ -1129,7 +1137,7 @@ def draw(p, u, temperature=1.0, top_p=1.0):
 
     References
     ----------
-    Holtzman et al. [4]_, section 3.1 (top-p).
+    Holtzman et al. [4]_, sections 3.1 (top-p) and 3.3 (temperature).
     """
     if not temperature >= 0:
         raise ValueError(f"temperature must be 0 (the most probable character) or more, it is {temperature}.")

@@ -10,6 +10,7 @@ caption: there is one source for captions and numbers, and readers as well as ex
 
 import base64
 import html
+import inspect
 import io
 import itertools
 import math
@@ -21,8 +22,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import mistune
 from IPython.display import Markdown, display
+from matplotlib.ticker import ScalarFormatter
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
-__all__ = ["Shown", "figure", "inline", "passage", "table", "use_house_style", "verbatim", "visible"]
+__all__ = ["Shown", "figure", "inline", "listing", "passage", "table", "use_house_style", "verbatim", "visible"]
 
 NEWLINE = "\u00b6"  # a pilcrow: of the signs for a line break the one that every font has
 LONG_RUN = 24  # characters without a space after which a line must be allowed to break
@@ -30,7 +35,7 @@ TEXT_WIDTH = 6.5  # inches: the text block of the A4 page
 # For XeLaTeX alone, no other route reads it: a caption stays with its table, and network text is monospaced there too.
 STAY = "```{=latex}\n\\par\\vskip0pt plus12\\baselineskip\\penalty-200\\vskip0pt plus-12\\baselineskip\n```\n\n"
 MONO = "`\\bgroup\\ttfamily{}`{=latex}<code>", "</code>`\\egroup{}`{=latex}"
-# Okabe and Ito's colours, dark ones first so that neighbours differ in grey as well; the line styles differ on top.
+# Okabe and Ito's colours without the yellow; what looks alike in grey, the line styles tell apart.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (7, 2)), "-"]
 
@@ -131,6 +136,29 @@ def passage(text, caption=None):
     )
 
 
+def listing(*functions):
+    """Show the source of functions, without their docstrings.
+
+    Parameters
+    ----------
+    *functions : function
+        In the order in which they are to be read.
+
+    Returns
+    -------
+    Shown
+        A block of code for each, for Jupyter to display.
+    """
+    sources = [re.sub(r'\n +""".*?"""', "", inspect.getsource(function), flags=re.DOTALL) for function in functions]
+    # Bold and italics in place of colours: those of a light page can't be read on a dark one.
+    formatter = HtmlFormatter(style="bw", noclasses=True, nobackground=True)
+    return Shown(
+        html="".join(highlight(source, PythonLexer(), formatter) for source in sources),
+        markdown="\n".join(f"```python\n{source}```\n" for source in sources),
+        plain="\n".join(sources),
+    )
+
+
 def table(header, rows, caption, align=None, widths=None):
     """Show a table with its caption.
 
@@ -182,6 +210,9 @@ def figure(fig, caption, alt):
     alt : str
         What the figure shows, for those who cannot see it.
     """
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        if type(axis.get_major_formatter()) is ScalarFormatter and max(map(abs, axis.get_view_interval())) >= 5000:
+            axis.set_major_formatter("{x:,.0f}")  # 20,000, as in the text
     # HTML for screens, because nbconvert writes no alternative text for pictures; PDF for paper, because LaTeX takes it
     # without further tools. Both are vectors, and nothing in them depends on the day.
     nobody = {"Creator": None, "Producer": None, "CreationDate": None}

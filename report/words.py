@@ -21,6 +21,12 @@ def word_share(text, known):
     return sum(found) / len(found) if found else 0.0
 
 
+def distinct_share(text):
+    """The share of the words of a text that are different from one another, capitals or not; 0 without words."""
+    found = [word.lower() for word in words(text)]
+    return len(set(found)) / len(found) if found else 0.0
+
+
 def main_names(book, count=12):
     """The names that occur most often in a book, most frequent first.
 

@@ -9,11 +9,12 @@ References
 .. [1] I. Witten, T. Bell, "The zero-frequency problem: estimating the probabilities of novel events in adaptive text
    compression", IEEE Transactions on Information Theory 37(4), 1991 (method C).
 .. [2] S. Chen, J. Goodman, "An empirical study of smoothing techniques for language modeling", Harvard University,
-   TR-10-98, 1998, section 2.5 (Witten-Bell smoothing).
-.. [3] D. Jurafsky, J. Martin, "Speech and Language Processing", chapter "N-gram language models", section "Evaluating
-   language models: perplexity".
-.. [4] J. Seward, manual page of bzip2, section "Memory management" (blocks), and L. Collin, manual page of xz, section
-   "Compression preset level" (dictionaries).
+   TR-10-98, 1998, section "Witten-Bell smoothing".
+.. [3] D. Jurafsky, J. Martin, "Speech and Language Processing", 3rd edition (draft), chapter "N-gram Language Models",
+   section "Perplexity's Relation to Entropy".
+.. [4] J. Seward, manual page of bzip2, sections "Memory management" (the size of blocks) and "Recovering data from
+   damaged files" (each stands alone), and L. Collin, manual page of xz, section "Basic file format and compression
+   options" (option -9: a dictionary of 64 MiB).
 """
 
 import lzma
@@ -71,7 +72,7 @@ class NGram:
 
     References
     ----------
-    Witten and Bell [1]_; Chen and Goodman [2]_, section 2.5.
+    Witten and Bell [1]_ (method C: how much is left to the shorter context); Chen and Goodman [2]_ (the recursion).
     """
 
     def __init__(self, ids, vocab_size, order=5):

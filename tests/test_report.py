@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import numpy as np
 import pypandoc
 import pypdf
 import pytest
-import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbconvert.exporters import HTMLExporter, LatexExporter, get_exporter
@@ -28,6 +26,7 @@ from PIL import Image
 
 from report import show
 from report.exporter import MARKDOWN, WIDGET, LabReportExporter
+from report.pictures import figure_picture, page_picture
 
 PAGES = Path(__file__).with_name("fixtures")
 HOSTILE = (
@@ -273,6 +272,15 @@ def test_plain_table_is_readable():
     assert repr(made) == "**Table 3.** T.\n\nStep  Text\n----  -------\n1000  the cat\n      sat\n  20  x"
 
 
+def test_a_listing_is_the_source_without_the_docstring_in_every_format():
+    shown = show.listing(show.inline, show.listing)
+    code = 'def listing(*functions):\n    sources = [re.sub('
+    assert repr(shown).count("def ") == 2 and code in repr(shown) and "Show the source" not in repr(shown)
+    assert f"```python\n{code}" in shown._repr_mimebundle_()["text/markdown"]
+    source = re.sub("<.*?>", "", shown._repr_mimebundle_()["text/html"])
+    assert code in html.unescape(source) and "color" not in shown._repr_mimebundle_()["text/html"]
+
+
 def test_table_names_the_row_that_does_not_fit():
     with pytest.raises(ValueError, match="row 1 has 1 entries, but the header of this table has 2"):
         show.table(["a", "b"], [[1, 2], [1]], "Table 1. Odd.")
@@ -395,9 +403,9 @@ def test_tags_hide_cells_inputs_and_outputs(reader):
     assert "hidden = 1" not in text and "secret" not in text and "never" not in text and "quiet = 3" in text
 
 
-def test_pages_look_as_they_did(pdf, tmp_path):
+def test_pages_look_as_they_did(pdf):
     """Compare with stored pictures; run this file as a program to store them anew."""
-    pages = pictures(pdf, tmp_path)
+    pages = pictures(pdf)
     stored = sorted(PAGES.glob("page-*.png"))
     assert len(pages) == len(stored)
     for name, page in zip(stored, pages, strict=True):
@@ -406,16 +414,17 @@ def test_pages_look_as_they_did(pdf, tmp_path):
         assert (abs(page - old) > 64).mean() < 0.002, f"{name.name} looks different"
 
 
-def pictures(pdf, folder):
-    """Render every page, small and grey: Typst reads PDF, too."""
-    (folder / "report.pdf").write_bytes(pdf)
-    pages = []
-    for number in range(1, len(pypdf.PdfReader(io.BytesIO(pdf)).pages) + 1):
-        page = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("report.pdf", page: {number})'
-        (folder / "page.typ").write_text(page)
-        png = typst.compile(str(folder / "page.typ"), format="png", ppi=50)
-        pages.append(np.asarray(Image.open(io.BytesIO(png)).convert("L")))
-    return pages
+def pictures(pdf):
+    """Every page, small and grey."""
+    numbers = range(1, len(pypdf.PdfReader(io.BytesIO(pdf)).pages) + 1)
+    return [np.asarray(Image.open(io.BytesIO(page_picture(pdf, n, ppi=50))).convert("L")) for n in numbers]
+
+
+def test_a_figure_is_found_by_its_number():
+    nb = notebook()
+    assert figure_picture(nb, 1).startswith(b"<?xml") and b"</svg>" in figure_picture(nb, 1)
+    with pytest.raises(LookupError, match="has no Figure 2"):
+        figure_picture(nb, 2)
 
 
 def test_same_notebook_same_bytes(pdf, monkeypatch):
@@ -521,7 +530,6 @@ def test_latex_route_keeps_captions_numbers_and_text(monkeypatch):
 
 if __name__ == "__main__":
     PAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        made, _ = LabReportExporter().from_notebook_node(notebook())
-        for number, page in enumerate(pictures(made, Path(folder)), 1):
-            Image.fromarray(page).save(PAGES / f"page-{number}.png", optimize=True)
+    made, _ = LabReportExporter().from_notebook_node(notebook())
+    for number, page in enumerate(pictures(made), 1):
+        Image.fromarray(page).save(PAGES / f"page-{number}.png", optimize=True)

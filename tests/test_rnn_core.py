@@ -328,7 +328,7 @@ def test_a_subset_of_the_entries_holds_the_same_values_and_nan_elsewhere(course)
 def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys):
     params = rnn.init_params(VOCAB.size, hidden_size=2)
     rnn.check_gradients(params, IDS[:3], IDS[1:4], np.zeros(2))
-    bars = capsys.readouterr().err
+    bars = capsys.readouterr().out
     assert all(f"Computing gradients for {name}" in bars for name in rnn.Params.names)
 
 
@@ -415,11 +415,18 @@ def test_in_the_order_of_the_book_every_stream_reads_its_part_once(length, T, B)
 def test_chunks_are_read_whole_each_once_in_another_order(chunks, B, seed):
     B = min(B, chunks)
     starts, fresh = rnn.sequence_starts(400, 3, B, "chunks", chunks, np.random.default_rng(seed))
-    first = starts[fresh].ravel()
+    first, size = starts[fresh].ravel(), (400 - 2) // chunks
+    shift = first.min() % size
+    assert shift in (0, 1, 2)  # where the book is cut: somewhere else in another epoch
     assert len(set(first)) == len(first) == chunks // B * B
-    assert set(first) <= set(400 // chunks * np.arange(chunks))
+    assert set(first) <= set(shift + size * np.arange(chunks))
     assert (np.diff(starts, axis=0)[~fresh[1:]] == 3).all()
-    assert ((starts + 3 + 1) % (400 // chunks) != 1).all() or chunks == 1
+    assert ((starts - shift) // size == (starts - shift + 3) // size).all() and starts.max() + 3 + 1 <= 400
+
+
+def test_every_epoch_cuts_the_book_into_chunks_at_another_place():
+    rng = np.random.default_rng(0)
+    assert {rnn.sequence_starts(400, 3, 1, "chunks", 5, rng)[0].min() for _ in range(30)} == {0, 1, 2}
 
 
 def test_random_places_are_all_in_the_book_and_each_is_fresh():
@@ -564,7 +571,7 @@ def test_training_works_outside_the_main_thread():
 
 def test_training_shows_epoch_and_smooth_loss(capsys):
     train(steps=3, progress=True)
-    assert "epoch 1, smooth loss 8" in capsys.readouterr().err
+    assert "epoch 1, smooth loss 8" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -598,7 +605,39 @@ def test_training_refuses_characters_that_the_network_does_not_know():
 def test_an_untrained_network_draws_all_characters_alike():
     p = np.full((100_000, 7), 1 / 7)
     counts = np.bincount(rnn.draw(p, np.random.default_rng(0).random(100_000)), minlength=7)
-    assert ((counts - 1e5 / 7) ** 2 / (1e5 / 7)).sum() < 22.5  # chi-square, 6 degrees of freedom: p = 0.001
+    assert ((counts - 1e5 / 7) ** 2 / (1e5 / 7)).sum() < chi_square_limit(6)
+
+
+def chi_square_limit(degrees, z=3.09):
+    """What chi-square exceeds once in a thousand times (Wilson and Hilferty's approximation)."""
+    return degrees * (1 - 2 / (9 * degrees) + z * np.sqrt(2 / (9 * degrees))) ** 3
+
+
+def test_characters_are_drawn_from_exactly_the_probabilities_of_a_trained_network():
+    result = train(steps=200)
+    p = rnn.forward(result.params, IDS[:30], IDS[1:31], np.zeros(12)).p[-1].astype(float)
+    u = np.random.default_rng(0).random(100_000)
+    drawn = rnn.draw(np.broadcast_to(7 * p, (len(u), len(p))), u, temperature=1.0, top_p=1.0)
+    expected, counts = len(u) * p, np.bincount(drawn, minlength=len(p))
+    rare = expected < 5  # too few for the test: they count as one
+    expected, counts = (np.append(a[~rare], a[rare].sum()) for a in (expected, counts))
+    assert 3 < len(counts) and p.max() > 5 * np.median(p)
+    assert ((counts - expected) ** 2 / expected).sum() < chi_square_limit(len(counts) - 1)
+
+
+@given(hnp.arrays(float, 8, elements=st.floats(-5, 5)), st.floats(0.05, 3), st.floats(0.01, 1))
+def test_temperature_and_top_p_together_draw_from_the_nucleus_of_the_tempered_probabilities(o, temperature, top_p):
+    p, tempered = np.exp(o), np.exp(o / temperature)
+    drawn = rnn.draw(np.tile(p, (200, 1)), np.linspace(0, 1, 200, endpoint=False), temperature, top_p)
+    tempered /= tempered.sum()
+    assert (tempered[drawn] >= tempered[rnn.nucleus(tempered, top_p)].min() * (1 - 1e-9)).all()
+
+
+@given(hnp.arrays(float, 8, elements=st.floats(-5, 5)), st.floats(0.1, 2), st.floats(0.1, 1))
+def test_one_character_is_drawn_as_one_of_many_is(o, temperature, top_p):
+    p, u = np.exp(o), np.random.default_rng(0).random(20)
+    one_by_one = [rnn.draw(p, x, temperature, top_p) for x in u]
+    np.testing.assert_array_equal(rnn.draw(np.tile(p, (20, 1)), u, temperature, top_p), one_by_one)
 
 
 def test_temperature_zero_takes_the_most_probable_character():
@@ -622,6 +661,13 @@ def test_the_same_seed_writes_the_same_text_and_another_seed_another():
     assert rnn.synthesize(params, VOCAB, seed=1) == rnn.synthesize(params, VOCAB, seed=1)
     assert rnn.synthesize(params, VOCAB, seed=1) != rnn.synthesize(params, VOCAB, seed=2)
     assert len(rnn.synthesize(params, VOCAB, length=0)) == 0
+
+
+def test_the_whole_prompt_is_read_before_the_network_writes():
+    params = rnn.init_params(VOCAB.size, 8, sigma=1)
+    x = VOCAB.encode("the fox")
+    h = rnn.forward(params, x[:-1], x[1:], np.zeros(8)).h[-1]
+    assert rnn.synthesize(params, VOCAB, 50, "the fox") == rnn.synthesize(params, VOCAB, 50, "x", h0=h)
 
 
 @pytest.mark.parametrize(

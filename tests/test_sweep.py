@@ -1,0 +1,76 @@
+"""Several seeds side by side: the same outcomes wherever the runs are made."""
+
+import os
+from functools import partial
+
+import joblib
+import numpy as np
+import pytest
+from small import IDS, VOCAB
+
+import rnn_core as rnn
+from report.sweep import EVERY, run, spread, sweep
+
+SETTINGS = {
+    "AdaGrad": {"steps": 250, "scheme": "normal", "optimizer": rnn.AdaGrad},
+    "Adam": {"steps": 30, "scheme": "orthogonal", "optimizer": partial(rnn.Adam, 0.01), "batch_size": 2},
+}
+SEEDS = range(2)
+DATA = VOCAB, IDS[:700], IDS[700:]
+
+
+def same(a, b):
+    """Two outcomes are the same but for the time that they took."""
+    np.testing.assert_array_equal(a.params.flat, b.params.flat)
+    np.testing.assert_array_equal(a.smooth_losses, b.smooth_losses)
+    assert (a.lowest, a.bits) == (b.lowest, b.bits)
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    return sweep(SETTINGS, SEEDS, *DATA, hidden_size=8)
+
+
+def test_a_sweep_makes_every_setting_from_every_seed(outcomes):
+    assert list(outcomes) == list(SETTINGS)
+    for name, setting in SETTINGS.items():
+        for seed, outcome in zip(SEEDS, outcomes[name], strict=True):
+            same(outcome, run(setting, seed, *DATA, hidden_size=8))
+    assert outcomes["AdaGrad"][0].lowest != outcomes["AdaGrad"][1].lowest
+
+
+def test_an_outcome_is_that_of_the_training_run_it_names(outcomes):
+    params = rnn.init_params(VOCAB.size, 8, seed=1, dtype=np.float32)
+    result = rnn.train(params, VOCAB, DATA[1], steps=250, seed=1, sample_every=0, progress=False)
+    outcome = outcomes["AdaGrad"][1]
+    np.testing.assert_array_equal(outcome.smooth_losses, result.smooth_losses[::EVERY])
+    assert outcome.lowest == result.smooth_losses.min()
+    assert outcome.bits == rnn.bits_per_character(result.params, DATA[2], result.h)
+
+
+def test_two_processes_come_to_the_same_outcomes(outcomes):
+    with joblib.parallel_config(n_jobs=2):
+        elsewhere = sweep(SETTINGS, SEEDS, *DATA, hidden_size=8)
+    for name in SETTINGS:
+        for a, b in zip(outcomes[name], elsewhere[name], strict=True):
+            same(a, b)
+
+
+def test_a_dask_cluster_of_two_workers_comes_to_the_same_outcomes(outcomes):
+    distributed = pytest.importorskip("distributed", reason="needs the extra [cluster]: pip install -e .[cluster]")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+        joblib.parallel_config("dask"),
+    ):
+        elsewhere = sweep(SETTINGS, SEEDS, *DATA, hidden_size=8)
+        places = set(joblib.Parallel()(joblib.delayed(os.getpid)() for _ in range(20)))
+        assert places <= set(client.run(os.getpid).values())
+    for name in SETTINGS:
+        for a, b in zip(outcomes[name], elsewhere[name], strict=True):
+            same(a, b)
+
+
+@pytest.mark.parametrize(("values", "shown"), [([1.0, 3.0], "2.00\xa0±\xa01.41"), ([2.0], "2.00\xa0±\xa00.00")])
+def test_a_spread_is_mean_and_standard_deviation(values, shown):
+    assert spread(values) == shown
