@@ -33,7 +33,11 @@ NEWLINE = "\u00b6"  # a pilcrow: of the signs for a line break the one that ever
 LONG_RUN = 24  # characters without a space after which a line must be allowed to break
 TEXT_WIDTH = 6.5  # inches: the text block of the A4 page
 # For XeLaTeX alone, no other route reads it: a caption stays with its table, and network text is monospaced there too.
-STAY = "```{=latex}\n\\par\\vskip0pt plus12\\baselineskip\\penalty-200\\vskip0pt plus-12\\baselineskip\n```\n\n"
+# pandoc 3.8 counts tables without a caption by "none", which nbconvert's page does not define (jupyter/nbconvert#2243).
+STAY = (
+    "```{=latex}\n\\ifcsname c@none\\endcsname\\else\\newcounter{none}\\fi\n"
+    "\\par\\vskip0pt plus12\\baselineskip\\penalty-200\\vskip0pt plus-12\\baselineskip\n```\n\n"
+)
 MONO = "`\\bgroup\\ttfamily{}`{=latex}<code>", "</code>`\\egroup{}`{=latex}"
 # Okabe and Ito's colours without the yellow; what looks alike in grey, the line styles tell apart.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
