@@ -6,6 +6,9 @@ BIN := .venv/bin
 # At this size a second BLAS thread brings nothing, and on a busy machine threads that wait for each other cost a lot
 export OPENBLAS_NUM_THREADS ?= 1
 
+# The shell takes them from its environment, whatever characters they hold
+export BOOK AUTHOR
+
 # Progress bars are for people who watch, not for stored outputs
 QUIET := TQDM_DISABLE=1
 
@@ -14,8 +17,8 @@ help:  ## show this list
 
 report: .venv/ready  ## run the notebook and write build/lab4.pdf; for another book: make report BOOK=path/to/book.txt
 	@mkdir -p build
-	$(QUIET) $(BIN)/papermill lab4.ipynb build/lab4.ipynb --no-progress-bar --log-level WARNING $(if $(BOOK),--parameters book "$(BOOK)")
-	$(BIN)/jupyter nbconvert --log-level WARN --to labreport $(if $(AUTHOR),--LabReportExporter.author="$(AUTHOR)") build/lab4.ipynb
+	$(QUIET) $(BIN)/papermill lab4.ipynb build/lab4.ipynb --no-progress-bar --log-level WARNING $(if $(BOOK),--parameters_raw book "$$BOOK")
+	$(BIN)/jupyter nbconvert --log-level WARN --to labreport $(if $(AUTHOR),--LabReportExporter.author="$$AUTHOR") build/lab4.ipynb
 	$(BIN)/python -m report.pictures build/lab4.ipynb
 	@echo "The report is build/lab4.pdf"
 

@@ -12,8 +12,11 @@ import rnn_core as rnn
 from report.sweep import BEST, SETTINGS, spread, sweep
 
 SEEDS = range(5)
-RUNS = {name: {**setting, "steps": 133_344} for name, setting in list(SETTINGS.items())[:3]}  # three epochs
-RUNS["B = 64, 0.008, 640 chunks, clipped to 0.1"] = {**BEST, "steps": 132_000}
+RUNS = {
+    name: {**SETTINGS[name], "steps": 133_344}  # three epochs
+    for name in ("AdaGrad 0.1, N(0, 0.01²)", "Adam 0.001, scaled", "Adam 0.002, cosine, orthogonal")
+}
+RUNS["the same with B = 64, 0.008, 640 chunks, clipped to 0.1"] = {**BEST, "steps": 132_000}
 
 
 def main():
@@ -26,6 +29,7 @@ def main():
     runs = {
         name: {
             "steps": RUNS[name]["steps"],
+            "characters": RUNS[name]["steps"] * RUNS[name].get("batch_size", 1) * 25,
             "lowest": [outcome.lowest for outcome in of_seeds],
             "last": [float(outcome.smooth_losses[-1]) for outcome in of_seeds],
             "bits": [outcome.bits for outcome in of_seeds],

@@ -1,5 +1,5 @@
-"""Train the same network in several ways and from several seeds: one run proves nothing, since two that differ in the
-seed alone differ by 1 to 2 in smooth loss.
+"""Train the same network in several ways and from several seeds: one run proves nothing, since two that differ in
+nothing but the seed can differ by more than what is compared.
 
 The runs are independent, so joblib runs them side by side, on whatever `joblib.parallel_config` names: the cores of
 this machine, or the workers of a dask cluster.
@@ -20,6 +20,7 @@ EVERY = 100  # of the smooth losses, each 100th is kept
 ADAM = {"optimizer": partial(rnn.Adam, 0.002), "schedule": "cosine", "scheme": "orthogonal"}
 SETTINGS = {
     "AdaGrad 0.1, N(0, 0.01²)": {"optimizer": rnn.AdaGrad, "scheme": "normal"},
+    "AdaGrad 0.1, orthogonal": {"optimizer": rnn.AdaGrad, "scheme": "orthogonal"},
     "Adam 0.001, scaled": {"optimizer": rnn.Adam, "scheme": "scaled"},
     "Adam 0.002, cosine, orthogonal": ADAM,
     "the same in chunks": {**ADAM, "order": "chunks"},
