@@ -6,7 +6,9 @@ BIN := .venv/bin
 # At this size a second BLAS thread brings nothing, and on a busy machine threads that wait for each other cost a lot
 export OPENBLAS_NUM_THREADS ?= 1
 
-# The shell takes them from its environment, whatever characters they hold
+# The shell takes them from its environment, and make as they are, whatever characters they hold
+override BOOK := $(value BOOK)
+override AUTHOR := $(value AUTHOR)
 export BOOK AUTHOR
 
 # Progress bars are for people who watch, not for stored outputs

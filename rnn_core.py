@@ -34,6 +34,7 @@ import hashlib
 import inspect
 import json
 import math
+import operator
 import os
 import signal
 import sys
@@ -78,7 +79,7 @@ def read_book(path, seq_length=25):
     ValueError
         The file is empty, too short, or not UTF-8 (the message names the first byte that is not).
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"There is no book at {str(path)!r}: give the path of a text file in UTF-8.")
     data = path.read_bytes()
@@ -157,7 +158,7 @@ class Vocabulary:
         """
         ids = np.asarray(ids)
         _check_ids(ids, self.size, "decode")
-        return "".join(map(self.chars.__getitem__, ids.tolist()))
+        return "".join(map(self.chars.__getitem__, ids.ravel().tolist()))
 
 
 def _check_ids(ids, vocab_size, name):
@@ -180,9 +181,14 @@ class Params:
     hidden_size, vocab_size : int
         m and K.
     flat : ndarray (K m + m m + m + K m + K,), optional
-        The vector, used as it is and not copied; zeros if it is not given.
+        U, W, b, V and c one after the other, used as it is and not copied; zeros if it is not given.
     dtype : dtype
         The type of those zeros.
+
+    Raises
+    ------
+    ValueError
+        hidden_size or vocab_size is less than 1.
 
     Attributes
     ----------
@@ -196,17 +202,24 @@ class Params:
     names = ("W", "U", "V", "b", "c")
 
     def __init__(self, hidden_size, vocab_size, flat=None, dtype=np.float64):
-        if hidden_size < 1 or vocab_size < 1:
+        m, K = self.hidden_size, self.vocab_size = operator.index(hidden_size), operator.index(vocab_size)
+        if m < 1 or K < 1:
             raise ValueError(
-                f"hidden_size and vocab_size must be at least 1, not {hidden_size} and {vocab_size}: "
-                "choose, for example, hidden_size=100."
+                f"hidden_size and vocab_size must be at least 1, not {m} and {K}: choose, for example, hidden_size=100."
             )
-        m, K = self.hidden_size, self.vocab_size = int(hidden_size), int(vocab_size)
         cuts = np.cumsum([0, K * m, m * m, m, K * m, K])
         self.flat = np.zeros(cuts[-1], dtype) if flat is None else flat
+        if self.flat.shape != (cuts[-1],) or self.flat.dtype not in (np.float32, np.float64, np.complex128):
+            raise ValueError(
+                f"The parameters for m = {m} and K = {K} are {cuts[-1]} numbers, float32 or float64; these have the "
+                f"shape {self.flat.shape} and the type {self.flat.dtype}."
+            )
         U, W, b, V, c = (self.flat[i:j] for i, j in pairwise(cuts))
         self.U, self.W = U.reshape(K, m).T, W.reshape(m, m).T  # stored by columns: U x_t is one, and h @ W.T is faster
         self.V, self.b, self.c = V.reshape(K, m), b, c
+
+    def __reduce__(self):  # copy and pickle: the copies of W, U, V, b and c must be views, too
+        return Params, (self.hidden_size, self.vocab_size, self.flat)
 
     def like(self, flat):
         """The same shapes over another vector."""
@@ -252,10 +265,11 @@ def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float6
         hidden_size or vocab_size is less than 1, or the scheme is unknown.
     """
     params = Params(hidden_size, vocab_size)
+    m, K = params.hidden_size, params.vocab_size
     rng = np.random.default_rng(seed)
     deviations = {
         "normal": (sigma, sigma, sigma),
-        "scaled": (1 / np.sqrt(2 * hidden_size), 1 / np.sqrt(2 * vocab_size), 1 / np.sqrt(hidden_size)),
+        "scaled": (1 / np.sqrt(2 * m), 1 / np.sqrt(2 * K), 1 / np.sqrt(m)),
     }
     deviations["orthogonal"] = deviations["scaled"]
     for weights, deviation in zip((params.W, params.U, params.V), _choice("scheme", scheme, deviations), strict=True):
@@ -295,6 +309,10 @@ class Forward:
         The hidden states; h[0] is h0, h[t] is h_t, h[-1] is carried on to the next sequence.
     p : ndarray (T, K) or (T, B, K)
         The probabilities; p[t-1] is p_t.
+    da, dtanh : ndarray (T, m) or (T, B, m)
+        Room for dL/da_t and tanh'(a_t), which `backward` fills.
+    steps, steps_back, rows, ones
+        What the loops over t run over, and what picks and sums rows, one a character: made once, used in every step.
     """
 
     def __init__(self, params, shape):
@@ -303,8 +321,8 @@ class Forward:
         self.h = np.empty((shape[0] + 1, *shape[1:], m), dtype)
         self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)  # stored by columns: sums over K are fast
         self.da, self.dtanh = np.empty((*shape, m), dtype), np.empty((*shape, m), dtype)
-        self.rows = np.arange(math.prod(shape))  # one a character
-        self.ones = np.ones(self.rows.size, dtype)  # to sum over them: a product is faster than a sum
+        self.rows = np.arange(math.prod(shape))
+        self.ones = np.ones(self.rows.size, dtype)  # a product with it is faster than a sum
         self.steps = list(pairwise(self.h))  # h_{t-1} and h_t, t = 1..T
         self.steps_back = list(zip(self.da[::-1], self.dtanh[::-1], strict=True))  # dL/da_t and tanh'(a_t), t = T..1
 
@@ -324,7 +342,7 @@ def softmax(o):
     Returns
     -------
     ndarray (...)
-        log sum_k exp(o_k), in nats: log p_k is o_k less this.
+        log sum_k exp(o_k), in nats: log p_k is o_k as it was, less this, and can't underflow as p_k can.
     """
     largest = o.real.max(axis=-1, keepdims=True)  # exp must not overflow; .real: o may be complex
     o -= largest
@@ -335,7 +353,7 @@ def softmax(o):
 
 
 def hidden_states(params, x, h0, fwd):
-    """Fill fwd.h with h_0, h_1, ..., h_T for the characters x."""
+    """Fill fwd.h with h_0 = h0 (m,) or (B, m), h_1, ..., h_T for the characters x (T,) or (T, B)."""
     fwd.h[0] = h0
     params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")  # U x_t, for all t: a column of U
     fwd.h[1:] += params.b
@@ -357,7 +375,9 @@ def _checked(params, x, y, h0):
     """x, y and h0 as arrays of the right shapes, or a clear error."""
     x, y, h0 = np.asarray(x), np.asarray(y), np.asarray(h0)
     if x.shape != y.shape or x.ndim not in (1, 2) or x.size == 0:
-        raise ValueError(f"x and y must have the same shape, (T,) or (T, B); these have {x.shape} and {y.shape}.")
+        raise ValueError(
+            f"x and y must have the same shape, (T,) or (T, B), and not be empty: these have {x.shape} and {y.shape}."
+        )
     wanted = (*x.shape[1:], params.hidden_size)
     if h0.shape != wanted:
         raise ValueError(f"h0 must have the shape {wanted} for x of shape {x.shape}; this one has {h0.shape}.")
@@ -420,23 +440,31 @@ def backward(params, x, y, fwd):
     Returns
     -------
     Params
-        dL/dW, dL/dU, dL/dV, dL/db and dL/dc under the names W, U, V, b and c, in nats; `flat` is the whole gradient.
+        dL/dW, dL/dU, dL/dV, dL/db and dL/dc under the names W, U, V, b and c, in nats per sequence (mean over the
+        batch); `flat` is the whole gradient.
+
+    Raises
+    ------
+    ValueError, IndexError
+        As `forward`; or fwd is not what it returned for these.
 
     References
     ----------
     Goodfellow et al. [1]_, equations 10.18 to 10.28; Werbos [2]_.
     """
     x, y, _ = _checked(params, x, y, fwd.h[0])
+    if fwd.p.shape != (*x.shape, params.vocab_size) or fwd.p.dtype != params.flat.dtype:
+        raise ValueError("fwd must be what forward returned for these params, x and y.")
     return _backward(params, x, y, fwd, params.like(np.empty_like(params.flat)))
 
 
 def _backward(params, x, y, fwd, grads):
     """`backward` for input that has been checked, into `grads`: `train` uses the same ones in every step."""
     T, B, rows = len(y), y.size // len(y), fwd.rows
-    W = params.W.copy()  # by rows: T faster products for one copy
+    W = params.W.copy()  # stored by rows, it makes each of the T products faster
     h_prev, h, da = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.da)
-    x_one_hot = np.zeros((T * B, params.vocab_size), h.dtype)
-    x_one_hot[rows, x.ravel()] = 1
+    x_one_hot = np.zeros((T * B, params.vocab_size), h.dtype)  # one product with it is faster than
+    x_one_hot[rows, x.ravel()] = 1  # adding up its columns one by one
     g = _rows(fwd.p) / B
     g[rows, y.ravel()] -= 1 / B  # dL/do_t = (p_t - y_t) / B: L is the mean over the batch
     np.dot(g, params.V, out=da)  # V^T dL/do_t, what reaches h_t through o_t
@@ -493,8 +521,8 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
     Raises
     ------
     ValueError
-        eps is not above 0, the method is unknown, entries is less than 1, the parameters are not float64 or not
-        finite; or x, y and h0 do not fit each other.
+        eps is not above 0, the method is unknown, entries is less than 1, the parameters are not float64, they or the
+        loss are not finite; or x, y and h0 do not fit each other.
     IndexError
         A number in x or y is not one of 0..K-1.
     """
@@ -530,6 +558,8 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
             else:
                 result[entry] = loss(1j * eps).imag / eps
             weights[entry] = value
+            if not math.isfinite(result[entry]):
+                raise ValueError(f"The loss near {name}{list(map(int, entry))} is not finite: choose another point.")
     return gradient
 
 
@@ -596,7 +626,7 @@ class GradientCheck(list):
         failed = [row for row in self if not row.passed]
         ratios = [row.analytic / row.numerical if row.numerical else np.nan for row in failed]
         where = sorted({row.point for row in failed})
-        if {"V", "c"} <= set(wrong) and np.ptp(ratios) < 1e-6 * abs(ratios[0]):
+        if {"V", "c"} <= set(wrong) and np.ptp(ratios) < 1e-6 * min(abs(ratios[0]), abs(ratios[0] - 1)):
             cause = f"all are {ratios[0]:.4g} times what they should be: a sum in place of a mean, or the reverse"
         else:
             cause = _DIAGNOSES.get(wrong, "the first step that they share is the place to look")
@@ -627,18 +657,22 @@ class Point(NamedTuple):
     h0: np.ndarray
 
 
-def check_points(hidden_size=6, vocab_size=5, seq_length=7, seed=0):
+def check_points(seed=0):
     """Three points that together leave an error nowhere to hide.
 
     The usual one comes first: tiny weights, h0 = 0, one sequence. There W h_{t-1} is next to nothing, so what is wrong
     in the recurrence hardly shows. At the others sigma = 0.5, the biases and h0 are not zero, and there is a batch.
 
+    Parameters
+    ----------
+    seed : int
+
     Returns
     -------
     list of Point
     """
-    rng = np.random.default_rng(seed)
-    points = []
+    rng, points = np.random.default_rng(seed), []
+    hidden_size, vocab_size, seq_length = 6, 5, 7  # small, so that a check of all entries is quick
     for name, sigma, batch in (
         ("with sigma = 0.01, h0 = 0", 0.01, ()),
         ("with sigma = 0.5, h0 not 0", 0.5, ()),
@@ -688,13 +722,14 @@ def check_gradients(
     given = [argument is not None for argument in (params, x, y, h0)]
     if any(given) != all(given) or (gradients is not None and not all(given)):
         raise ValueError("Give all of params, x, y and h0, or none of them for the default points.")
-    if gradients is not None and gradients.flat.shape != params.flat.shape:
-        raise ValueError("These gradients do not have the shapes of the parameters.")
-    tolerance = tolerance or {"central": 1e-5}.get(method, 1e-10)
+    if tolerance is None:
+        tolerance = {"central": 1e-5}.get(method, 1e-10)
     rows = GradientCheck()
     for point in [Point("here", params, x, y, h0)] if all(given) else check_points():
-        numerical = numerical_gradient(*point[1:], eps, method, entries, seed, progress)
         analytic = gradients or backward(*point[1:4], forward(*point[1:]))
+        if any(np.shape(getattr(analytic, n, None)) != getattr(point.params, n).shape for n in Params.names):
+            raise ValueError("These gradients do not have the shapes of the parameters.")
+        numerical = numerical_gradient(*point[1:], eps, method, entries, seed, progress)
         for name in Params.names:
             a, n = getattr(analytic, name), getattr(numerical, name)
             known = ~np.isnan(n)
@@ -712,7 +747,7 @@ def check_gradients(
 
 
 class AdaGrad:
-    """theta -= eta * g / sqrt(g2 + 1e-8), where g2 is the sum of all g * g so far.
+    """theta -= eta * g / sqrt(g2), where g2 is 1e-8 plus the sum of all g * g so far. It serves one training run.
 
     Parameters
     ----------
@@ -737,6 +772,8 @@ class AdaGrad:
 
 class Adam:
     """theta -= eta * m / (sqrt(v) + 1e-8), where m and v are moving averages of g and g * g, corrected for their start.
+
+    It serves one training run.
 
     Parameters
     ----------
@@ -787,7 +824,7 @@ class Sample(NamedTuple):
     params : Params
         A copy of the parameters.
     h : ndarray (m,)
-        The hidden state that the text starts from: the one that training carries on.
+        The hidden state that the text starts from: the one that training carries on (of a batch, the first).
     """
 
     step: int
@@ -803,9 +840,9 @@ class Training:
 
     Attributes
     ----------
-    params, h : Params, ndarray (m,)
+    params, h : Params, ndarray (m,) or (B, m)
         The parameters after the last step, and the hidden state.
-    best_params, best_h, best_step : Params, ndarray (m,), int
+    best_params, best_h, best_step : Params, ndarray (m,) or (B, m), int
         The same at the lowest smooth loss, which is `smooth_losses[best_step]`: as they were before that step's update.
     losses, smooth_losses : ndarray (steps,)
         In nats per sequence (summed over its T characters, mean over the batch): L, and its moving average
@@ -837,10 +874,12 @@ class Training:
 def _deferred_interrupt():
     """Let SIGINT (Kernel > Interrupt, Ctrl-C) set an event instead of cutting an update step in two."""
     asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may have, and gets, signals
+    before = signal.getsignal(signal.SIGINT)
+    # Only the main thread may have, and gets, signals; and some are another program's (None), or to be ignored.
+    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
         yield asked
         return
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    signal.signal(signal.SIGINT, lambda *_: asked.set())
     try:
         yield asked
     finally:
@@ -922,7 +961,8 @@ def train(
     seq_length, batch_size, order, chunks
         T, B and where the sequences come from: see `sequence_starts`.
     optimizer : object with step(params, grads, rate), optional
-        AdaGrad() if it is not given. Its attributes must be numbers and arrays: they go into the checkpoint.
+        AdaGrad() if it is not given. It serves one run only, because it remembers. Its attributes must be numbers and
+        arrays: they go into the checkpoint.
     schedule : {"constant", "cosine"}
         How the learning rate goes from the first step to the last: as it is, or down to 0 along half a cosine, as in
         [7]_ but without restarts.
@@ -951,8 +991,9 @@ def train(
     ------
     ValueError
         The book is shorter than T + 2 characters or too short for the batch; epochs, steps or seq_length is less
-        than 1; the order or the schedule is unknown; a character of the prompt is not in the book; a parameter is not
-        finite; or the checkpoint is damaged or was made with other settings (the message names them).
+        than 1; clip is not above 0; the order or the schedule is unknown; a character of the prompt is not in the book;
+        a parameter is not finite; the vocabulary has another size; or the checkpoint is damaged or was made with other
+        settings (the message names them).
     IndexError
         A number in ids is not one of 0..K-1.
 
@@ -964,10 +1005,14 @@ def train(
     ids, T = np.asarray(ids), seq_length
     if T < 1 or epochs < 1 or (steps is not None and steps < 1):
         raise ValueError(f"seq_length, epochs and steps must be 1 or more; they are {T}, {epochs} and {steps}.")
-    if len(ids) < T + 2:
-        raise ValueError(f"The book has {len(ids)} characters; sequences of {T} need at least {T + 2}.")
+    if not clip > 0:
+        raise ValueError(f"clip must be above 0 (np.inf does not clip), it is {clip}.")
     _check_ids(ids, params.vocab_size, "ids")
+    if ids.ndim != 1 or len(ids) < T + 2:
+        size = " x ".join(map(str, ids.shape))
+        raise ValueError(f"The book has {size} characters; sequences of {T} need at least {T + 2}, in one row.")
     _check_finite(params)
+    _check_vocabulary(params, vocab)
     vocab.encode(prompt)
     rate = _choice("schedule", schedule, SCHEDULES)
     optimizer = optimizer or AdaGrad()
@@ -995,6 +1040,7 @@ def train(
             "seed": seed, "optimizer": type(optimizer).__name__,
             **{name: getattr(optimizer, name, None) for name in inspect.signature(type(optimizer)).parameters},
             "sample_every": sample_every, "sample_length": sample_length, "prompt": prompt,
+            "backward": getattr(backward, "__qualname__", str(backward)),
         }  # fmt: skip
         if Path(checkpoint).exists():
             done = _load_checkpoint(checkpoint, settings, run, optimizer)
@@ -1011,6 +1057,8 @@ def train(
 
     def sample(h):
         nonlocal started
+        if params.not_finite():  # they can't write; training is about to stop
+            return
         began = time.perf_counter()
         h = _rows(h)[0].copy()
         text = synthesize(params, vocab, sample_length, prompt, seed=(seed, 1, done), h0=h)
@@ -1038,8 +1086,9 @@ def train(
                 sample(fwd.h[0])
             grads = backward(params, x, y, fwd)
             grads.flat.clip(-clip, clip, out=grads.flat)
-            if not math.isfinite(loss + np.dot(grads.flat, grads.flat)):
-                run.stopped = _not_finite(done, params, loss, grads)
+            quick = math.isfinite(loss + np.dot(grads.flat, grads.flat))  # the sum of squares may overflow, so:
+            if not quick and (broken := _not_finite(done, params, loss, grads)):
+                run.stopped = broken
                 h[...] = fwd.h[0]  # this step does not count
                 break
             optimizer.step(params, grads, rate(done / steps))
@@ -1052,17 +1101,22 @@ def train(
             if interrupt.is_set():
                 run.stopped = "interrupted"
                 break
-    if not np.isfinite(params.flat).all():  # the update itself went wrong: an absurd learning rate
-        run.stopped = run.stopped or _not_finite(done, params, 0.0, params)
-        params.flat[:] = run.best_params.flat
-    if run.stopped not in ("", "interrupted"):
-        warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)
-    save()
-    if sample_every and (not run.samples or run.samples[-1].step != done):
-        smooth_loss = smooth_losses[max(done - 1, 0)]
-        sample(h)
+        if not np.isfinite(params.flat).all():  # the update itself went wrong: an absurd learning rate
+            run.stopped = run.stopped or _not_finite(done, params, 0.0, params)
+            params.flat[:] = run.best_params.flat
+        if run.stopped not in ("", "interrupted"):
+            warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)
+        save()
+        if sample_every and (not run.samples or run.samples[-1].step != done):
+            smooth_loss = smooth_losses[max(done - 1, 0)]
+            sample(h)
     run.losses, run.smooth_losses = losses[:done], smooth_losses[:done]
     return run
+
+
+def _check_vocabulary(params, vocab):
+    if vocab.size != params.vocab_size:
+        raise ValueError(f"The vocabulary has {vocab.size} characters, but the parameters are for {params.vocab_size}.")
 
 
 def _check_finite(params):
@@ -1074,7 +1128,7 @@ def _not_finite(step, params, loss, grads):
     """Which numbers are not finite, for people."""
     names = params.not_finite() + ([] if np.isfinite(loss) else ["the loss"])
     names += [f"the gradient of {name}" for name in grads.not_finite()]
-    return f"step {step:,}: {', '.join(names)} not finite"
+    return f"step {step:,}: {', '.join(names)} not finite" if names else ""
 
 
 def bits_per_character(params, ids, h0=None):
@@ -1097,13 +1151,15 @@ def bits_per_character(params, ids, h0=None):
     ------
     ValueError
         There are fewer than two characters, or h0 has another shape.
+    IndexError
+        A number in ids is not one of 0..K-1.
     """
     if len(ids) < 2:
         raise ValueError(f"A text of {len(ids)} characters has none to predict: give two or more.")
     nats, h, piece = 0.0, np.zeros(params.hidden_size) if h0 is None else h0, 1000
     for e in range(0, len(ids) - 1, piece):  # piece by piece: the result is the same, the memory is not
         fwd = forward(params, ids[e : e + piece][: len(ids) - 1 - e], ids[e + 1 : e + 1 + piece], h)
-        nats, h = nats + fwd.loss, fwd.h[-1]
+        nats, h = nats + float(fwd.loss), fwd.h[-1]
     return float(nats / (len(ids) - 1) / np.log(2))
 
 
@@ -1190,8 +1246,10 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
     ------
     ValueError
         The prompt is empty or has a character that is not in the book, length is negative, h0 has another shape,
-        temperature is negative, or top_p is not in (0, 1].
+        temperature is negative, top_p is not in (0, 1], a parameter is not finite, or the vocabulary has another size.
     """
+    _check_vocabulary(params, vocab)
+    _check_finite(params)
     if not prompt:
         raise ValueError("The prompt is empty: give the network at least one character to read first.")
     if length < 0:
@@ -1226,6 +1284,7 @@ def save_params(path, params, vocab):
     params : Params
     vocab : Vocabulary
     """
+    _check_vocabulary(params, vocab)
     _write_npz(path, flat=params.flat, hidden_size=params.hidden_size, chars=_code_points(vocab.chars))
 
 
@@ -1250,29 +1309,29 @@ def load_params(path, vocab):
         The file is damaged, or made for another vocabulary.
     """
     with _reading(path, "saved parameters") as file:
-        flat, hidden_size = file["flat"], int(file["hidden_size"])
         chars = file["chars"].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-        if flat.dtype.kind != "f" or flat.shape != Params(hidden_size, len(chars)).flat.shape:
-            raise ValueError("its parameters do not have the size that it states")
+        params = Params(int(file["hidden_size"]), len(chars), file["flat"])
     if chars != vocab.chars:
         raise ValueError(
             f"{Path(path).name} was made for another vocabulary ({len(chars)} characters, this book has {vocab.size}): "
             "load it with the book that it was trained on."
         )
-    return Params(hidden_size, len(chars), flat)
+    return params
 
 
 def _write_npz(path, **arrays):
     """Write a file that is whole or not there: a crash or a full disk leaves the previous one as it was."""
     path = Path(path)
     new = path.with_name(path.name + ".new")
+    if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
+        raise ValueError(f"{', '.join(objects)} can't be saved: only numbers, text and arrays of them can")
     try:
         with open(new, "wb") as file:
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path)
-    except OSError:
+    except BaseException:
         new.unlink(missing_ok=True)
         raise
 
@@ -1282,7 +1341,7 @@ def _reading(path, what):
     """Open an .npz file, and report whatever is wrong with it in one sentence. Nothing is ever unpickled."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There are no {what} at {str(path)!r}.")
+        raise FileNotFoundError(f"There is no file with {what} at {str(path)!r}.")
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:  # compares the checksums of all that is in it
@@ -1303,7 +1362,7 @@ def _save_checkpoint(path, settings, run, optimizer, done):
     samples = [(sample.step, sample.smooth_loss, sample.text) for sample in run.samples]
     try:
         _write_npz(
-            path, settings=json.dumps(settings, default=str), done=done, seconds=run.seconds,
+            path, settings=_json(settings), seconds=run.seconds,
             params=run.params.flat, h=run.h,
             best_params=run.best_params.flat, best_h=run.best_h, best_step=run.best_step,
             losses=run.losses[:done], smooth_losses=run.smooth_losses[:done], samples=json.dumps(samples),
@@ -1311,35 +1370,42 @@ def _save_checkpoint(path, settings, run, optimizer, done):
             sample_h=np.array([sample.h for sample in run.samples]),
             **{f"optimizer.{name}": value for name, value in vars(optimizer).items()},
         )  # fmt: skip
-    except OSError as error:
+    except (OSError, ValueError, MemoryError) as error:
         message = f"The checkpoint {str(path)!r} could not be saved: {error}. Training goes on; the one before is kept."
         warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
 def _load_checkpoint(path, settings, run, optimizer):
     """Put `run` and `optimizer` in the state that a checkpoint holds; return how many steps are done."""
+    settings = json.loads(_json(settings))
     with _reading(path, "a checkpoint") as file:
         saved = json.loads(str(file["settings"]))
-        state = {name: file[name] for name in file.files}
-        samples = json.loads(str(state["samples"]))
-        done = int(state["done"])
-    settings = json.loads(json.dumps(settings, default=str))
-    differ = [name for name in settings | saved if settings.get(name) != saved.get(name)]
+        differ = [name for name in settings | saved if settings.get(name) != saved.get(name)]
+        if not differ:
+            state = {name: file[name] for name in file.files}
+            done = len(state["losses"])
+            for name in ("params", "best_params"):
+                getattr(run, name).flat[:] = state[name]
+            run.h[...], run.best_h[...] = state["h"], state["best_h"]
+            run.best_step, run.seconds = int(state["best_step"]), float(state["seconds"])
+            run.losses[:done], run.smooth_losses[:done] = state["losses"], state["smooth_losses"]
+            run.samples = [
+                Sample(*sample, run.params.like(flat), h)
+                for sample, flat, h in zip(
+                    json.loads(str(state["samples"])), state["sample_params"], state["sample_h"], strict=True
+                )
+            ]
+            for name, value in state.items():
+                if name.startswith("optimizer."):
+                    setattr(optimizer, name.removeprefix("optimizer."), value if value.ndim else value.item())
     if differ:
         raise ValueError(
             f"The checkpoint {Path(path).name} was made with another {', another '.join(differ)}: "
             "train with what it was made with, or choose another file."
         )
-    for name in ("params", "best_params"):
-        getattr(run, name).flat[:] = state[name]
-    run.h[...], run.best_h[...] = state["h"], state["best_h"]
-    run.best_step, run.seconds = int(state["best_step"]), float(state["seconds"])
-    run.losses[:done], run.smooth_losses[:done] = state["losses"], state["smooth_losses"]
-    run.samples = [
-        Sample(*sample, run.params.like(flat), h)
-        for sample, flat, h in zip(samples, state["sample_params"], state["sample_h"], strict=True)
-    ]
-    for name, value in state.items():
-        if name.startswith("optimizer."):
-            setattr(optimizer, name.removeprefix("optimizer."), value if value.ndim else value.item())
     return done
+
+
+def _json(settings):
+    """As JSON, in which NumPy's numbers are the same as Python's."""
+    return json.dumps(settings, default=lambda value: getattr(value, "tolist", value.__str__)())

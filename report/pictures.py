@@ -47,7 +47,7 @@ def figure_picture(notebook, number):
     """
     outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
     for picture, caption in itertools.pairwise(outputs):
-        source = re.search("data:image/svg.xml;base64,([^\"]+)", picture.get("text/html", ""))
+        source = re.search('data:image/svg.xml;base64,([^"]+)', picture.get("text/html", ""))
         if source and caption.get("text/markdown", "").startswith(f"**Figure {number}.**"):
             return base64.b64decode(source[1])
     raise LookupError(f"The notebook has no Figure {number}: run it first.")

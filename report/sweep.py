@@ -84,6 +84,8 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     result = rnn.train(
         params, vocab, ids, optimizer=optimizer, seed=seed, sample_every=0, prompt=prompt, progress=False, **setting
     )
+    if result.stopped == "interrupted":  # half a run is no outcome, and the others need not begin
+        raise KeyboardInterrupt
     h = result.h.reshape(-1, hidden_size)[-1]
     bits = rnn.bits_per_character(result.params, held_out_ids, h)
     return Outcome(

@@ -2,9 +2,12 @@
 
 import difflib
 import re
+import unicodedata
 from collections import Counter
 
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")  # letters of any script, with an apostrophe inside
+MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.category(char)[0] == "M")
+LETTERS = rf"[^\W\d_]+(?:[{MARKS}]+[^\W\d_]*)*"
+WORD = re.compile(rf"{LETTERS}(?:['’]{LETTERS})*")  # letters of any script with their marks, an apostrophe inside
 
 
 def words(text):

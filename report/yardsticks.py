@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnn_core import _check_ids
+
 
 class Level(NamedTuple):
     """The n-grams of one length n that occur in a text. An n-gram is numbered by its place in `keys`.
@@ -144,12 +146,9 @@ class NGram:
 
     def _checked(self, ids):
         """Characters as int64, so that keys do not overflow, or a clear error."""
-        ids = np.asarray(ids).astype(np.int64)
-        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab_size:
-            raise IndexError(
-                f"Characters are numbers from 0 to {self.vocab_size - 1}, these go from {ids.min()} to {ids.max()}."
-            )
-        return ids
+        ids = np.asarray(ids)
+        _check_ids(ids, self.vocab_size, "NGram")
+        return ids.astype(np.int64)
 
 
 def lzma_compress(data):

@@ -1,5 +1,7 @@
 """Training never loses work: checkpoints, interrupts, kills, full disks, and numbers that are not finite."""
 
+import itertools
+import signal
 import subprocess
 import sys
 import time
@@ -36,6 +38,42 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tmp_path, kwargs, k
     resumed = train(optimizer=kind, checkpoint=path, **kwargs)
     same(resumed, whole)
     assert resumed.stopped == ""
+
+
+@pytest.mark.parametrize(("name", "last"), [("synthesize", 4), ("_save_checkpoint", 3)])
+def test_an_interrupt_of_the_last_sample_or_save_costs_nothing(tmp_path, monkeypatch, name, last):
+    whole, work, calls = train(), getattr(rnn, name), itertools.count(1)
+
+    def interrupted(*args, **kwargs):
+        if next(calls) == last:
+            signal.raise_signal(signal.SIGINT)
+        return work(*args, **kwargs)
+
+    monkeypatch.setattr(rnn, name, interrupted)
+    same(train(checkpoint=tmp_path / "run.npz"), whole)
+    assert next(calls) == last + 1
+    assert [file.name for file in tmp_path.iterdir()] == ["run.npz"]
+
+
+def test_a_signal_that_is_to_be_ignored_does_not_stop_training():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result = train(optimizer=interrupting(rnn.Adam, 33))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.stopped == "" and len(result.losses) == 60
+
+
+def test_an_optimiser_that_a_file_cannot_hold_is_named_and_the_run_goes_on(tmp_path):
+    class Odd(rnn.Adam):
+        def __init__(self, eta=1e-3):
+            super().__init__(eta)
+            self.note = None
+
+    with pytest.warns(RuntimeWarning, match="could not be saved: optimizer.note can't be saved: only numbers"):
+        result = train(optimizer=Odd, checkpoint=tmp_path / "run.npz")
+    same(result, train())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):
@@ -136,6 +174,23 @@ def test_parameters_are_not_taken_for_a_checkpoint(tmp_path):
         train(checkpoint=path)
 
 
+def test_numbers_from_numpy_are_the_same_settings(tmp_path):
+    path = tmp_path / "run.npz"
+    first = train(checkpoint=path)
+    same(train(steps=np.int64(60), clip=np.float64(5), checkpoint=path), first)
+
+
+def test_a_checkpoint_that_lacks_a_part_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    train(checkpoint=path)
+    with np.load(path) as file:
+        parts = dict(file)
+    for name in ("settings", "params", "best_h", "losses", "samples", "best_step"):
+        np.savez(path, **{key: value for key, value in parts.items() if key != name})
+        with pytest.raises(ValueError, match=r"run.npz does not hold a checkpoint, or it is damaged"):
+            train(checkpoint=path)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "differs"),
     [
@@ -145,6 +200,7 @@ def test_parameters_are_not_taken_for_a_checkpoint(tmp_path):
         ({"seq_length": 10, "clip": 1.0}, "another seq_length, another clip:"),
         ({"optimizer": rnn.AdaGrad}, "another optimizer, another eta, another beta1, another beta2:"),
         ({"optimizer": lambda: rnn.Adam(0.1)}, "another eta:"),
+        ({"backward": lambda *arguments: rnn.backward(*arguments)}, "another backward:"),
     ],
 )
 def test_a_checkpoint_for_other_settings_names_what_differs(tmp_path, kwargs, differs):

@@ -274,7 +274,7 @@ def test_plain_table_is_readable():
 
 def test_a_listing_is_the_source_without_the_docstring_in_every_format():
     shown = show.listing(show.inline, show.listing)
-    code = 'def listing(*functions):\n    sources = [re.sub('
+    code = "def listing(*functions):\n    sources = [re.sub("
     assert repr(shown).count("def ") == 2 and code in repr(shown) and "Show the source" not in repr(shown)
     assert f"```python\n{code}" in shown._repr_mimebundle_()["text/markdown"]
     source = re.sub("<.*?>", "", shown._repr_mimebundle_()["text/html"])

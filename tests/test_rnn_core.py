@@ -1,5 +1,7 @@
 """The mathematics: laws (hypothesis), gradients, training, and what bad input is told."""
 
+import copy
+import pickle
 import re
 import signal
 import threading
@@ -109,6 +111,25 @@ def test_the_named_parameters_are_views_into_one_vector():
     together = np.concatenate([getattr(params, name).ravel() for name in rnn.Params.names])
     np.testing.assert_array_equal(np.sort(together), params.flat)
     assert all(np.shares_memory(getattr(params, name), params.flat) for name in rnn.Params.names)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda params: pickle.loads(pickle.dumps(params))])
+def test_copies_of_parameters_are_views_into_one_vector_as_well(copied):
+    params = copied(rnn.init_params(5, 3))
+    np.testing.assert_array_equal(params.flat, rnn.init_params(5, 3).flat)
+    params.W[:] = 7
+    assert (params.flat == 7).sum() == 9
+
+
+@pytest.mark.parametrize("flat", [np.zeros(3), np.zeros((3, 13)), np.zeros(39, int), np.zeros(39, np.float16)])
+def test_a_vector_that_does_not_hold_the_parameters_is_refused(flat):
+    with pytest.raises(ValueError, match="m = 3 and K = 4 are 40 numbers, float32 or float64; these have"):
+        rnn.Params(3, 4, flat)
+
+
+def test_sizes_from_numpy_draw_the_same_numbers():
+    small = rnn.init_params(np.uint8(200), np.uint8(100), scheme="scaled")
+    np.testing.assert_array_equal(small.flat, rnn.init_params(200, 100, scheme="scaled").flat)
 
 
 def test_init_params_draws_weights_and_leaves_biases_zero():
@@ -347,6 +368,31 @@ def test_the_gradient_check_says_what_is_wrong_with_its_input(course, kwargs, co
         rnn.check_gradients(*course, progress=False, **kwargs)
 
 
+def test_the_gradient_check_does_not_pass_where_the_loss_is_not_finite(course):
+    params, x, y, h0 = course
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(ValueError, match=r"loss near W\[0, 0\] is not finite: choose another point"),
+    ):
+        rnn.check_gradients(params, x, y, h0 * np.nan, progress=False)
+
+
+def test_no_relative_error_is_below_a_tolerance_of_zero(course):
+    assert not rnn.check_gradients(*course, method="central", tolerance=0, progress=False).passed
+
+
+@pytest.mark.parametrize("gradients", [None, rnn.Params(VOCAB.size, 10)])
+def test_a_backward_that_returns_something_else_is_named(course, gradients):
+    with pytest.raises(ValueError, match="do not have the shapes of the parameters"):
+        rnn.check_gradients(*course, backward=lambda *_: gradients, progress=False)
+
+
+def test_backward_refuses_a_forward_pass_of_another_sequence(course):
+    params, x, y, _ = course
+    with pytest.raises(ValueError, match="fwd must be what forward returned"):
+        rnn.backward(params, x[:5], y[:5], rnn.forward(*course))
+
+
 def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
     params, *point = course
     with pytest.raises(ValueError, match=r"needs float64.*float32: use params.astype\(float\)"):
@@ -578,6 +624,8 @@ def test_training_shows_epoch_and_smooth_loss(capsys):
     ("kwargs", "complaint"),
     [
         ({"steps": 0}, "must be 1 or more"),
+        ({"clip": 0}, "clip must be above 0"),
+        ({"clip": np.nan}, "clip must be above 0"),
         ({"epochs": 0}, "must be 1 or more"),
         ({"seq_length": 0}, "must be 1 or more"),
         ({"seq_length": len(IDS) - 1}, f"has {len(IDS)} characters; sequences of {len(IDS) - 1} need at least"),
@@ -592,6 +640,34 @@ def test_training_shows_epoch_and_smooth_loss(capsys):
 def test_training_says_what_is_wrong_with_its_input(kwargs, complaint):
     with pytest.raises(ValueError, match=complaint):
         train(**kwargs)
+
+
+def test_training_and_writing_refuse_a_vocabulary_for_other_parameters(tmp_path):
+    params, larger = rnn.init_params(VOCAB.size, 4), rnn.Vocabulary(VOCAB.chars + "é")
+    complaint = f"vocabulary has {VOCAB.size + 1} characters, but the parameters are for {VOCAB.size}"
+    with pytest.raises(ValueError, match=complaint):
+        rnn.train(params, larger, IDS, progress=False)
+    with pytest.raises(ValueError, match=complaint):
+        rnn.synthesize(params, larger)
+    with pytest.raises(ValueError, match=complaint):
+        rnn.save_params(tmp_path / "params.npz", params, larger)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ids", [IDS.reshape(20, -1), np.array(3)])
+def test_training_refuses_a_book_that_is_not_one_row(ids):
+    params = rnn.init_params(VOCAB.size, 4)
+    with pytest.raises(ValueError, match=r"sequences of 25 need at least 27, in one row"):
+        rnn.train(params, VOCAB, ids, progress=False)
+
+
+def test_large_gradients_are_not_taken_for_infinite_ones():
+    def backward(params, x, y, fwd):
+        return params.like(np.full_like(params.flat, 1e20))
+
+    params = rnn.init_params(VOCAB.size, 4, dtype=np.float32)
+    result = rnn.train(params, VOCAB, IDS, steps=3, backward=backward, clip=np.inf, sample_every=0, progress=False)
+    assert result.stopped == "" and len(result.losses) == 3
 
 
 def test_training_refuses_characters_that_the_network_does_not_know():
@@ -674,6 +750,7 @@ def test_the_whole_prompt_is_read_before_the_network_writes():
     ("kwargs", "complaint"),
     [
         ({"prompt": ""}, "prompt is empty"),
+        ({"params": rnn.Params(8, VOCAB.size, np.full(rnn.Params(8, VOCAB.size).flat.size, np.nan))}, "W holds NaN"),
         ({"prompt": "fox #1"}, "'#'"),
         ({"length": -1}, "length must be 0 or more"),
         ({"temperature": -0.1}, "temperature must be 0"),
@@ -685,7 +762,7 @@ def test_the_whole_prompt_is_read_before_the_network_writes():
 )
 def test_synthesize_says_what_is_wrong_with_its_input(kwargs, complaint):
     with pytest.raises(ValueError, match=complaint):
-        rnn.synthesize(rnn.Params(8, VOCAB.size), VOCAB, **kwargs)
+        rnn.synthesize(**{"params": rnn.Params(8, VOCAB.size), "vocab": VOCAB, **kwargs})
 
 
 # ------------------------------------------------------------------------------------------- keeping what was learned
@@ -738,7 +815,7 @@ def test_loading_never_unpickles(tmp_path):
 
 
 def test_missing_parameters_are_reported(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no saved parameters"):
+    with pytest.raises(FileNotFoundError, match="no file with saved parameters"):
         rnn.load_params(tmp_path / "none.npz", VOCAB)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import joblib
 import numpy as np
 import pytest
-from small import IDS, VOCAB
+from small import IDS, VOCAB, interrupting
 
 import rnn_core as rnn
 from report.sweep import EVERY, run, spread, sweep
@@ -69,6 +69,12 @@ def test_a_dask_cluster_of_two_workers_comes_to_the_same_outcomes(outcomes):
     for name in SETTINGS:
         for a, b in zip(outcomes[name], elsewhere[name], strict=True):
             same(a, b)
+
+
+def test_an_interrupt_ends_the_sweep_in_place_of_an_outcome():
+    setting = {"steps": 9, "scheme": "normal", "optimizer": interrupting(rnn.AdaGrad, 5)}
+    with pytest.raises(KeyboardInterrupt):
+        run(setting, 0, *DATA, hidden_size=8)
 
 
 @pytest.mark.parametrize(("values", "shown"), [([1.0, 3.0], "2.00\xa0±\xa01.41"), ([2.0], "2.00\xa0±\xa00.00")])

@@ -112,9 +112,9 @@ def test_a_tiny_text_has_only_the_orders_that_fit_into_it(train):
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="it is -1"):
         NGram([0, 1], 2, order=-1)
-    with pytest.raises(IndexError, match="from 0 to 1, these go from 0 to 2"):
+    with pytest.raises(IndexError, match="from 0 to 1, these are from 0 to 2"):
         NGram([0, 2], 2)
-    with pytest.raises(IndexError, match="go from -1"):
+    with pytest.raises(IndexError, match="are from -1"):
         NGram([0, 1], 2).perplexity([-1, 0])
     with pytest.raises(ValueError, match="two or more"):
         NGram([0, 1], 2).bits_per_character([0])
