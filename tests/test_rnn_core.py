@@ -701,7 +701,7 @@ def test_characters_are_drawn_from_exactly_the_probabilities_of_a_trained_networ
     assert ((counts - expected) ** 2 / expected).sum() < chi_square_limit(len(counts) - 1)
 
 
-@given(hnp.arrays(float, 8, elements=st.floats(-5, 5)), st.floats(0.05, 3), st.floats(0.01, 1))
+@given(hnp.arrays(float, 8, elements=st.floats(-5, 5)), st.floats(0.05, 3), st.floats(0.01, 0.99))
 def test_temperature_and_top_p_together_draw_from_the_nucleus_of_the_tempered_probabilities(o, temperature, top_p):
     p, tempered = np.exp(o), np.exp(o / temperature)
     drawn = rnn.draw(np.tile(p, (200, 1)), np.linspace(0, 1, 200, endpoint=False), temperature, top_p)
