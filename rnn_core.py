@@ -1079,9 +1079,6 @@ def train(
             _forward(params, x, y, h, fwd)
             losses[done] = loss = fwd.loss
             smooth_losses[done] = smooth_loss = 0.999 * smooth_losses[done - 1] + 0.001 * loss if done else loss
-            if done == 0 or smooth_loss < smooth_losses[run.best_step]:
-                run.best_step = done
-                run.best_params.flat[:], run.best_h[:] = params.flat, fwd.h[0]
             if sample_every and done % sample_every == 0:
                 sample(fwd.h[0])
             grads = backward(params, x, y, fwd)
@@ -1091,6 +1088,9 @@ def train(
                 run.stopped = broken
                 h[...] = fwd.h[0]  # this step does not count
                 break
+            if done == 0 or smooth_loss < smooth_losses[run.best_step]:
+                run.best_step = done
+                run.best_params.flat[:], run.best_h[:] = params.flat, fwd.h[0]
             optimizer.step(params, grads, rate(done / steps))
             if done % 500 == 0:
                 bar.set_description(f"epoch {epoch + 1}, smooth loss {smooth_loss:.2f}")
@@ -1102,7 +1102,7 @@ def train(
                 run.stopped = "interrupted"
                 break
         if not np.isfinite(params.flat).all():  # the update itself went wrong: an absurd learning rate
-            run.stopped = run.stopped or _not_finite(done, params, 0.0, params)
+            run.stopped = run.stopped or f"step {done:,}: {', '.join(params.not_finite())} not finite"
             params.flat[:] = run.best_params.flat
         if run.stopped not in ("", "interrupted"):
             warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -220,29 +221,50 @@ class Breaker(rnn.AdaGrad):
         super().step(params, grads, np.inf if self.steps == 5 else rate)
 
 
-def test_a_gradient_that_is_not_finite_stops_training_and_keeps_the_parameters():
+@pytest.mark.parametrize("step", [7, 25])  # before step 25, but not before step 7, there is a sample
+def test_a_gradient_that_is_not_finite_stops_training_and_keeps_the_parameters(step):
     def backward(params, x, y, fwd):
         grads = rnn.backward(params, x, y, fwd)
         calls.append(1)
-        if len(calls) == 8:
-            grads.V[0, 0] = np.nan
+        if len(calls) == step + 1:
+            grads.V[0, 0] = grads.c[1] = np.nan
         return grads
 
     calls = []
-    with pytest.warns(RuntimeWarning, match="stopped at step 7: the gradient of V not finite"):
+    with pytest.warns(
+        RuntimeWarning, match=f"stopped at step {step}: the gradient of V, the gradient of c not finite;"
+    ):
         result = train(optimizer=rnn.AdaGrad, backward=backward)
-    assert len(result.losses) == 7 and np.isfinite(result.params.flat).all()
-    good = train(optimizer=interrupting(rnn.AdaGrad, 7))
-    for name in ("h", "losses", "smooth_losses"):
-        np.testing.assert_array_equal(getattr(result, name), getattr(good, name))
-    np.testing.assert_array_equal(result.params.flat, good.params.flat)
-    assert [sample[:3] for sample in result.samples] == [sample[:3] for sample in good.samples]
+    assert len(result.losses) == step and result.best_step < step
+    assert [sample.step for sample in result.samples] == [0, step]
+    good = train(optimizer=interrupting(rnn.AdaGrad, step))
+    assert [sample.text for sample in result.samples] == [sample.text for sample in good.samples]
+    same(replace(result, samples=[]), replace(good, samples=[]))
 
 
-def test_parameters_that_are_not_finite_stop_training_and_the_best_ones_are_returned():
-    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match=r"stopped at step \d+: .*not finite"):
-        result = train(optimizer=Breaker)
+def test_a_loss_that_is_not_finite_stops_training():
+    params = rnn.init_params(VOCAB.size, 12)
+    params.c[:2] = 1e308, -1e308
+    with pytest.warns(RuntimeWarning, match="stopped at step 0: the loss not finite; what was learned"):
+        result = rnn.train(params, VOCAB, IDS, steps=3, progress=False)
+    assert len(result.losses) == result.best_step == 0 and not result.h.any() and not result.best_h.any()
+    for kept in (result.params, result.best_params):
+        np.testing.assert_array_equal(kept.flat, params.flat)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "steps", "complaint"),
+    [
+        (Breaker, 60, "step 5: W, U, V, b, c, the loss, the gradient of W, .* not finite"),
+        (Breaker, 5, "step 5: W, U, V, b, c not finite"),  # in the last step: there is no loss and no gradient after it
+        (lambda: rnn.AdaGrad(1e308), 60, "step 1: .*c, the loss, .* not finite"),
+    ],
+)
+def test_parameters_that_are_not_finite_stop_training_and_the_best_ones_are_returned(optimizer, steps, complaint):
+    with pytest.warns(RuntimeWarning, match=f"stopped at {complaint};"):
+        result = train(steps, optimizer)
     assert np.isfinite(result.params.flat).all() and np.isfinite(result.losses).all()
+    assert result.best_step == result.smooth_losses.argmin()
 
 
 def test_training_does_not_start_from_parameters_that_are_not_finite():
