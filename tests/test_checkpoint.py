@@ -1,17 +1,21 @@
 """Training never loses work: checkpoints, interrupts, kills, full disks, and numbers that are not finite."""
 
 import itertools
+import json
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from small import IDS, VOCAB, interrupting
 
 import rnn_core as rnn
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # those that a test does not wait for
 
 
 def train(steps=60, optimizer=rnn.Adam, seed=1, vocab=VOCAB, ids=IDS, **kwargs):
@@ -27,6 +31,9 @@ def same(a, b):
     for name in ("h", "best_h", "best_step", "losses", "smooth_losses"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     assert [sample[:3] for sample in a.samples] == [sample[:3] for sample in b.samples]
+    for one, other in zip(a.samples, b.samples, strict=True):
+        np.testing.assert_array_equal(one.params.flat, other.params.flat)
+        np.testing.assert_array_equal(one.h, other.h)
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"order": "random", "batch_size": 3}, {"order": "chunks", "chunks": 5}])
@@ -36,6 +43,8 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tmp_path, kwargs, k
     whole = train(optimizer=kind, **kwargs)
     part = train(optimizer=interrupting(kind, 33), checkpoint=path, **kwargs)
     assert part.stopped == "interrupted" and len(part.losses) == 33
+    with np.load(path) as file:
+        assert len(file["losses"]) == 33
     resumed = train(optimizer=kind, checkpoint=path, **kwargs)
     same(resumed, whole)
     assert resumed.stopped == ""
@@ -86,6 +95,61 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     assert path.stat().st_mtime_ns >= written
 
 
+@pytest.mark.parametrize(("every", "saved"), [(20, [20, 40, 60]), (25, [25, 50, 60]), (0, [60])])
+def test_checkpoints_are_saved_every_so_many_steps_and_at_the_end(tmp_path, monkeypatch, every, saved):
+    steps, save = [], rnn._save_checkpoint
+
+    def noting(path, settings, run, optimizer, done):
+        steps.append(done)
+        save(path, settings, run, optimizer, done)
+
+    monkeypatch.setattr(rnn, "_save_checkpoint", noting)
+    train(checkpoint=tmp_path / "run.npz", checkpoint_every=every)
+    assert steps == saved
+
+
+def test_a_checkpoint_states_every_setting_and_those_not_given_are_the_courses(tmp_path):
+    path = tmp_path / "run.npz"
+    rnn.train(rnn.init_params(VOCAB.size, 12), VOCAB, IDS, checkpoint=path, progress=False)
+    with np.load(path) as file:
+        stated = json.loads(str(file["settings"]))
+    assert {len(stated.pop(name)) for name in ("book", "first parameters")} == {16}
+    assert stated == {
+        "vocabulary": VOCAB.chars, "hidden_size": 12, "dtype": "float64", "steps": (len(IDS) - 1) // 25,
+        "seq_length": 25, "batch_size": 1, "order": "book", "chunks": 100, "schedule": "constant", "clip": 5.0,
+        "seed": 0, "optimizer": "AdaGrad", "eta": 0.1, "sample_every": 10_000, "sample_length": 200, "prompt": ".",
+        "backward": "None",
+    }  # fmt: skip
+
+
+def test_an_optimiser_need_not_keep_what_it_was_made_with(tmp_path):
+    class Doubled(rnn.Adam):
+        def __init__(self, factor=2):
+            super().__init__(1e-3 * factor)
+
+    same(train(optimizer=Doubled, checkpoint=tmp_path / "run.npz"), train(optimizer=lambda: rnn.Adam(2e-3)))
+
+
+def test_the_time_of_a_run_is_that_of_its_steps_without_its_samples_over_all_its_lives(tmp_path, monkeypatch):
+    clock, synthesize = [0.0], rnn.synthesize
+
+    def slow(*args, **kwargs):
+        clock[0] += 100
+        return synthesize(*args, **kwargs)
+
+    class Second(rnn.Adam):
+        def step(self, *args):
+            clock[0] += 1
+            super().step(*args)
+
+    monkeypatch.setattr(rnn, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(rnn, "synthesize", slow)
+    path, interrupter = tmp_path / "run.npz", interrupting(Second, 33)
+    assert train(optimizer=interrupter, checkpoint=path).seconds == 33
+    clock[0] += 10_000
+    assert train(optimizer=interrupter, checkpoint=path).seconds == 60
+
+
 class Forbidden(rnn.Adam):
     """An optimiser that must not be asked for a step."""
 
@@ -128,7 +192,7 @@ def test_a_run_that_is_killed_twenty_times_comes_to_the_same_bits(tmp_path):
         np.testing.assert_array_equal(file["best"], whole.best_params.flat)
 
 
-@pytest.mark.parametrize("failing", ["savez", "replace"])
+@pytest.mark.parametrize("failing", ["open", "savez", "replace"])
 def test_a_full_disk_costs_neither_the_run_nor_the_last_checkpoint(tmp_path, monkeypatch, failing):
     path, interrupter = tmp_path / "run.npz", interrupting(rnn.Adam, 33)
     train(optimizer=interrupter, checkpoint=path)
@@ -137,8 +201,9 @@ def test_a_full_disk_costs_neither_the_run_nor_the_last_checkpoint(tmp_path, mon
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*{"savez": (rnn.np, "savez"), "replace": (rnn.os, "replace")}[failing], full)
-    with pytest.warns(RuntimeWarning, match="could not be saved: .*No space left on device.* Training goes on"):
+    place = {"open": rnn, "savez": rnn.np, "replace": rnn.os}[failing]
+    monkeypatch.setattr(place, failing, full, raising=False)
+    with pytest.warns(RuntimeWarning, match=r"run.npz' could not be saved: .*No space left .* goes on"):
         result = train(optimizer=interrupter, checkpoint=path)
     same(result, train(optimizer=rnn.Adam))
     assert path.read_bytes() == kept
@@ -274,12 +339,20 @@ def test_training_does_not_start_from_parameters_that_are_not_finite():
         rnn.train(params, VOCAB, IDS, steps=3, progress=False)
 
 
+def test_warnings_name_the_line_that_called_train(tmp_path):
+    with pytest.warns(RuntimeWarning) as warned:
+        train(checkpoint=tmp_path / "nowhere" / "run.npz")
+        train(optimizer=Breaker)
+    assert len(warned) == 4 and {warning.filename for warning in warned} == {__file__}
+
+
 @pytest.mark.parametrize(("text", "T", "m", "B"), [("a" * 60, 5, 3, 1), ("ab" * 40, 1, 1, 1), ("abc" * 40, 1, 2, 4)])
 def test_the_smallest_networks_and_books_work(text, T, m, B):
     vocab = rnn.Vocabulary(text)
     params, ids = rnn.init_params(vocab.size, m), vocab.encode(text)
     result = rnn.train(params, vocab, ids, seq_length=T, batch_size=B, prompt="a", progress=False)
     assert np.isfinite(result.losses).all() and len(result.samples[-1].text) == 200
+    assert result.best_step == result.smooth_losses.argmin()  # the first of those that are equally good
 
 
 def test_huge_logits_do_not_overflow():
@@ -288,3 +361,6 @@ def test_huge_logits_do_not_overflow():
     with np.errstate(all="raise", under="ignore"):
         fwd = rnn.forward(params, IDS[:5], IDS[1:6], np.zeros(3))
     assert np.isfinite(fwd.loss) and np.isfinite(fwd.p).all()
+    with np.errstate(all="raise", under="ignore"):
+        text = rnn.synthesize(params, VOCAB, 5)
+    assert text == 5 * VOCAB.chars[-1]

@@ -5,10 +5,11 @@ import pickle
 import re
 import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from small import IDS, VOCAB, interrupting
@@ -33,10 +34,10 @@ def problems(draw):
     return params, rng.integers(0, K, shape), rng.integers(0, K, shape), rng.uniform(-1, 1, (*shape[1:], m))
 
 
-def train(**kwargs):
+def train(ids=IDS, **kwargs):
     """A short training run on the small book."""
     params = rnn.init_params(VOCAB.size, hidden_size=12, seed=1)
-    return rnn.train(params, VOCAB, IDS, **{"sample_every": 0, "progress": False, **kwargs})
+    return rnn.train(params, VOCAB, ids, **{"sample_every": 0, "progress": False, **kwargs})
 
 
 # ---------------------------------------------------------------------------------------------- a book, its characters
@@ -57,9 +58,10 @@ def test_a_large_text_is_encoded_in_pieces_without_a_seam():
     np.testing.assert_array_equal(ids, [0, 1] * 600_000 + [2])
 
 
-def test_numbers_of_a_large_alphabet_take_two_bytes():
-    text = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
-    assert rnn.Vocabulary(text).encode(text).dtype == np.uint16
+@pytest.mark.parametrize(("size", "dtype"), [(256, np.uint8), (257, np.uint16)])
+def test_numbers_of_a_large_alphabet_take_two_bytes(size, dtype):
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + size)))
+    assert rnn.Vocabulary(text).encode(text).dtype == dtype
 
 
 def test_encode_names_the_character_that_is_not_in_the_book():
@@ -69,14 +71,15 @@ def test_encode_names_the_character_that_is_not_in_the_book():
 
 @pytest.mark.parametrize("ids", [[-1], [VOCAB.size], [0.5]])
 def test_decode_refuses_numbers_outside_the_vocabulary(ids):
-    with pytest.raises(IndexError, match=f"integers from 0 to {VOCAB.size - 1}"):
+    with pytest.raises(IndexError, match=f"decode: .* integers from 0 to {VOCAB.size - 1}"):
         VOCAB.decode(ids)
 
 
 def test_read_book_returns_the_text_with_unix_line_ends_and_no_byte_order_mark(tmp_path):
     path = tmp_path / "book.txt"
-    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n" + "Bäckström och Ångström".encode())
-    assert rnn.read_book(path) == "one\ntwo\nthree\nBäckström och Ångström"
+    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n" + "Bäckström och".encode())
+    text = "one\ntwo\nthree\nBäckström och"
+    assert rnn.read_book(path) == text and len(text) == 25 + 2  # as short as a book may be
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,7 @@ def test_the_named_parameters_are_views_into_one_vector():
     together = np.concatenate([getattr(params, name).ravel() for name in rnn.Params.names])
     np.testing.assert_array_equal(np.sort(together), params.flat)
     assert all(np.shares_memory(getattr(params, name), params.flat) for name in rnn.Params.names)
+    assert rnn.Params(3, 5, dtype=np.float32).flat.dtype == np.float32
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda params: pickle.loads(pickle.dumps(params))])
@@ -133,7 +137,8 @@ def test_sizes_from_numpy_draw_the_same_numbers():
 
 
 def test_init_params_draws_weights_and_leaves_biases_zero():
-    params = rnn.init_params(80, 100, sigma=0.01, seed=3)
+    params = rnn.init_params(80, seed=3)
+    assert params.hidden_size == 100
     for weights in (params.W, params.U, params.V):
         assert abs(weights.std() - 0.01) < 5e-4
         assert abs(weights.mean()) < 5e-4
@@ -141,8 +146,8 @@ def test_init_params_draws_weights_and_leaves_biases_zero():
 
 
 def test_init_params_draws_the_same_numbers_for_every_type():
-    exact = rnn.init_params(8, 4, seed=7).flat
-    np.testing.assert_array_equal(rnn.init_params(8, 4, seed=7, dtype=np.float32).flat, exact.astype(np.float32))
+    exact = rnn.init_params(8, 4).flat
+    np.testing.assert_array_equal(rnn.init_params(8, 4, seed=0, dtype=np.float32).flat, exact.astype(np.float32))
     assert (rnn.init_params(8, 4, seed=8).flat != exact).any()
 
 
@@ -218,8 +223,10 @@ def test_backward_agrees_with_central_differences(problem):
 def test_float32_agrees_with_float64(problem):
     params, x, y, h0 = problem
     single, double = rnn.forward(params.astype(np.float32), x, y, h0), rnn.forward(params, x, y, h0)
-    assert single.h.dtype == single.p.dtype == np.float32
+    grads = rnn.backward(params.astype(np.float32), x, y, single)
+    assert all(a.dtype == np.float32 for a in (single.h, single.p, single.da, single.dtanh, grads.flat))
     np.testing.assert_allclose(single.loss, double.loss, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(grads.flat, rnn.backward(params, x, y, double).flat, rtol=1e-3, atol=1e-4)
 
 
 def test_the_loss_of_an_ignorant_network_is_T_log_K():
@@ -286,6 +293,65 @@ def test_right_gradients_pass_at_the_default_points_to_thirteen_digits():
     assert max(row.relative_error for row in rows) < 1e-13
 
 
+def test_the_default_points_are_what_their_names_say():
+    names = "with sigma = 0.01, h0 = 0", "with sigma = 0.5, h0 not 0", "with sigma = 0.5, h0 not 0, B = 3"
+    many = [rnn.check_points(seed) for seed in range(60)]
+    for points, name, sigma, batch in zip(
+        zip(*many, strict=True), names, (0.01, 0.5, 0.5), ((), (), (3,)), strict=True
+    ):
+        assert {point.name for point in points} == {name}
+        x, y, h0 = (np.array([getattr(point, part) for point in points]) for part in ("x", "y", "h0"))
+        assert x.shape[2:] == y.shape[2:] == h0.shape[1:-1] == batch
+        assert (x.min(), x.max(), y.min(), y.max()) == (0, 4, 0, 4) and (x != y).any()
+        for part in rnn.Params.names:
+            weights = np.array([getattr(point.params, part) for point in points])
+            if sigma == 0.01 and part in "bc":
+                assert not weights.any()
+            else:
+                assert weights.std() == pytest.approx(sigma, rel=0.1) and abs(weights.mean()) < 0.2 * sigma
+        if sigma == 0.01:
+            assert not h0.any()
+        else:
+            assert -1 < h0.min() < -0.9 and 0.9 < h0.max() < 1
+
+
+def test_the_default_points_are_small_and_the_same_every_time():
+    def numbers(points):
+        return np.concatenate([a.ravel() for _, params, *rest in points for a in (params.flat, *rest)])
+
+    points = rnn.check_points()
+    assert [(p.params.hidden_size, p.params.vocab_size, len(p.x)) for p in points] == [(6, 5, 7)] * 3
+    np.testing.assert_array_equal(numbers(points), numbers(rnn.check_points(seed=0)))
+    for one, other in zip(points, rnn.check_points(seed=1), strict=True):
+        assert (one.params.flat != other.params.flat).any() and (one.x != other.x).any()
+
+
+@pytest.mark.parametrize(("factor", "error"), [(3, 2 / 3), (0, 1), (-1, 2)])
+def test_the_relative_error_is_the_distance_over_the_longer_of_the_two_gradients(course, factor, error):
+    right = rnn.backward(*course[:3], rnn.forward(*course))
+    rows = rnn.check_gradients(*course, gradients=right.like(factor * right.flat), progress=False)
+    assert [row.relative_error for row in rows] == pytest.approx([error] * 5)
+    assert {row.point for row in rows} == {"here"} and rows.wrong == rnn.Params.names
+
+
+def test_the_relative_error_of_a_gradient_that_is_zero_is_the_distance_over_a_floor(course):
+    params, x, y, h0 = course
+    point = params, x[:1], y[:1], h0  # with T = 1 and h0 = 0, W does not matter
+    gradients = rnn.backward(*point[:3], rnn.forward(*point))
+    gradients.W[2, 3] = 1e-6
+    rows = rnn.check_gradients(*point, gradients=gradients, progress=False)
+    assert rows.wrong == ("W",) and rows[0].relative_error == pytest.approx(1e-6 / 1e-4)
+
+
+@pytest.mark.parametrize(("method", "tolerance"), [("central", 1e-5), ("complex-step", 1e-10)])
+def test_a_gradient_passes_below_the_tolerance_of_its_method_and_fails_above(course, method, tolerance):
+    right = rnn.backward(*course[:3], rnn.forward(*course))
+    for factor, wrong in ((0.5, ()), (2, rnn.Params.names)):
+        gradients = right.like(right.flat * (1 + factor * tolerance))
+        rows = rnn.check_gradients(*course, gradients=gradients, method=method, progress=False)
+        assert rows.wrong == wrong
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_every_classic_bug_is_caught(bug, monkeypatch):
     for seed in range(20):
@@ -300,13 +366,37 @@ def test_every_classic_bug_is_caught(bug, monkeypatch):
         (4, "W", "which h, and from which step on; only with sigma = 0.5, h0 not 0 and with sigma = 0.5, h0 not 0, B"),
         (5, "b", "may lack a step"),
         (6, "WUVbc", "p_t - y_t, so the error is there"),
-        (7, "WUVbc", "3 times what they should be: a sum in place of a mean, or the reverse; only with .* B = 3"),
+        (
+            7,
+            "WUVbc",
+            "all are 3 times what they should be: a sum in place of a mean, or the reverse; only with .* B = 3",
+        ),
     ],
 )
 def test_the_diagnosis_says_where_to_look(bug, wrong, words):
     rows = check(backward=BUGS[bug].backward)
     assert rows.wrong == tuple(wrong)
     assert re.search(words, rows.diagnosis)
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        ({"V": 2, "c": 2}, "V and c wrong: all are 2 times what they should be"),
+        ({"V": 2, "c": 2.5}, "V and c wrong: the sums over t of dL/do_t"),
+        ({"W": 2}, "W wrong: the recurrence is right, so it is the sum of dL/da_t h_{t-1}^T"),
+        ({"U": 2}, "U wrong: the recurrence is right, so it is the sum of dL/da_t x_t^T"),
+        ({"V": 2}, "V wrong: dL/do_t is right, so it is the sum of dL/do_t h_t^T"),
+        ({"b": 2}, "b wrong: the recurrence is right, so it is the sum of dL/da_t, which may lack a step"),
+        ({"c": 2}, "c wrong: dL/do_t is right, so it is the sum of dL/do_t, which may lack a step"),
+    ],
+)
+def test_the_diagnosis_follows_from_which_gradients_are_wrong_and_by_how_much(course, factors, words):
+    gradients = rnn.backward(*course[:3], rnn.forward(*course))
+    for name, factor in factors.items():
+        getattr(gradients, name)[...] *= factor
+    rows = rnn.check_gradients(*course, gradients=gradients, progress=False)
+    assert rows.diagnosis.startswith(words) and rows.wrong == tuple(factors)
 
 
 def test_a_pattern_without_a_name_still_gets_a_diagnosis(course):
@@ -338,7 +428,7 @@ def test_the_complex_step_is_exact_where_central_differences_round(course):
 
 def test_a_subset_of_the_entries_holds_the_same_values_and_nan_elsewhere(course):
     full = rnn.numerical_gradient(*course, progress=False)
-    some = rnn.numerical_gradient(*course, entries=7, seed=3, progress=False)
+    some = rnn.numerical_gradient(*course, entries=7, progress=False)
     for name in rnn.Params.names:
         a, b = getattr(full, name), getattr(some, name)
         assert np.isfinite(b).sum() == 7
@@ -346,11 +436,33 @@ def test_a_subset_of_the_entries_holds_the_same_values_and_nan_elsewhere(course)
     assert rnn.check_gradients(*course, entries=7, progress=False).passed
 
 
+def test_the_seed_says_which_entries_are_checked(course):
+    def chosen(**seed):
+        return np.flatnonzero(np.isfinite(rnn.numerical_gradient(*course, entries=1, progress=False, **seed).flat))
+
+    def checked(**seed):
+        wrong = course[0].like(np.full_like(course[0].flat, 9.0))
+        rows = rnn.check_gradients(*course, gradients=wrong, entries=1, progress=False, **seed)
+        marks = course[0].like(np.zeros_like(wrong.flat))
+        for row in rows:
+            getattr(marks, row.name)[row.worst] = 1
+        return np.flatnonzero(marks.flat)
+
+    np.testing.assert_array_equal(chosen(), chosen(seed=0))
+    assert (chosen(seed=3) != chosen()).any()
+    np.testing.assert_array_equal(checked(), chosen())
+    np.testing.assert_array_equal(checked(seed=3), chosen(seed=3))
+
+
 def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys):
     params = rnn.init_params(VOCAB.size, hidden_size=2)
-    rnn.check_gradients(params, IDS[:3], IDS[1:4], np.zeros(2))
-    bars = capsys.readouterr().out
-    assert all(f"Computing gradients for {name}" in bars for name in rnn.Params.names)
+    point = params, IDS[:3], IDS[1:4], np.zeros(2)
+    for compute in (rnn.check_gradients, rnn.numerical_gradient):
+        compute(*point)
+        bars = capsys.readouterr().out
+        assert all(f"Computing gradients for {name}" in bars for name in rnn.Params.names)
+        compute(*point, progress=False)
+        assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
@@ -359,6 +471,7 @@ def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys):
         ({"eps": 0}, "eps must be above 0"),
         ({"eps": -1e-5}, "eps must be above 0"),
         ({"eps": np.nan}, "eps must be above 0"),
+        ({"eps": np.inf}, "eps must be above 0"),
         ({"entries": 0}, "entries must be 1 or more"),
         ({"method": "forward"}, "no method 'forward': choose one of 'central', 'complex-step'"),
     ],
@@ -413,7 +526,7 @@ def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
 
 
 def test_adagrad_is_its_formula():
-    params, grads, adagrad = rnn.init_params(3, 2, sigma=1), rnn.init_params(3, 2, sigma=1, seed=1), rnn.AdaGrad(0.1)
+    params, grads, adagrad = rnn.init_params(3, 2, sigma=1), rnn.init_params(3, 2, sigma=1, seed=1), rnn.AdaGrad()
     theta, g, g2 = params.flat.copy(), grads.flat, 0
     for _ in range(3):
         adagrad.step(params, grads)
@@ -431,14 +544,14 @@ def test_adams_first_step_is_the_learning_rate_whatever_the_gradient(sign):
 
 
 def test_adam_is_its_formula():
-    params, adam = rnn.init_params(3, 2, sigma=1), rnn.Adam(0.01)
+    params, adam = rnn.init_params(3, 2, sigma=1), rnn.Adam()
     theta, m, v = params.flat.copy(), 0, 0
     for t in range(1, 6):
         grads = rnn.init_params(3, 2, sigma=1, seed=t)
         adam.step(params, grads, rate=0.5)
         g = grads.flat
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
-        theta = theta - 0.5 * 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        theta = theta - 0.5 * 0.001 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
         np.testing.assert_allclose(params.flat, theta, rtol=1e-10)
 
 
@@ -475,10 +588,23 @@ def test_every_epoch_cuts_the_book_into_chunks_at_another_place():
     assert {rnn.sequence_starts(400, 3, 1, "chunks", 5, rng)[0].min() for _ in range(30)} == {0, 1, 2}
 
 
+def test_sequences_of_25_in_the_order_of_the_book_or_100_chunks_are_the_default():
+    np.testing.assert_array_equal(rnn.sequence_starts(4000)[0], 25 * np.arange(3999 // 25)[:, None])
+    assert rnn.sequence_starts(4000, order="chunks", rng=np.random.default_rng(0))[1].sum() == 100
+
+
+def test_a_piece_must_hold_one_sequence_and_the_character_after_it():
+    np.testing.assert_array_equal(rnn.sequence_starts(4 * 26, 25, 4)[0], [[0, 26, 52, 78]])
+    with pytest.raises(ValueError, match="A book of 103 characters can't be cut into 4 pieces"):
+        rnn.sequence_starts(4 * 26 - 1, 25, 4)
+
+
 def test_random_places_are_all_in_the_book_and_each_is_fresh():
     starts, fresh = rnn.sequence_starts(100, 10, 4, "random", rng=np.random.default_rng(0))
-    assert fresh.all() and starts.min() >= 0 and starts.max() + 10 + 1 <= 100
+    assert fresh.dtype == bool and fresh.all() and starts.min() >= 0 and starts.max() + 10 + 1 <= 100
     assert len(np.unique(starts)) > 5
+    rng = np.random.default_rng(0)
+    assert {int(rnn.sequence_starts(12, 10, 1, "random", rng=rng)[0][0, 0]) for _ in range(20)} == {0, 1}
 
 
 @pytest.mark.parametrize("order", ["book", "chunks", "random"])
@@ -505,8 +631,11 @@ def test_initialization_has_the_spread_that_its_scheme_states(scheme):
 def test_bits_per_character_carries_the_state_through_however_long_the_text():
     params = rnn.init_params(VOCAB.size, 5, sigma=0.5)
     ids = np.tile(IDS, 3)
-    nats = rnn.forward(params, ids[:-1], ids[1:], np.zeros(5)).loss
-    assert rnn.bits_per_character(params, ids) == pytest.approx(nats / (len(ids) - 1) / np.log(2), rel=1e-12)
+    for length in (2, 1001, 1002, len(ids)):  # it is read a thousand characters at a time
+        for h0 in (None, np.linspace(-1, 1, 5)):
+            nats = rnn.forward(params, ids[: length - 1], ids[1:length], np.zeros(5) if h0 is None else h0).loss
+            bits = nats / (length - 1) / np.log(2)
+            assert rnn.bits_per_character(params, ids[:length], h0) == pytest.approx(bits, rel=1e-12)
     assert rnn.bits_per_character(rnn.Params(5, VOCAB.size), ids) == pytest.approx(np.log2(VOCAB.size))
     with pytest.raises(ValueError, match="none to predict"):
         rnn.bits_per_character(params, ids[:1])
@@ -537,6 +666,27 @@ def test_training_follows_the_book_carries_the_state_and_resets_it_at_each_epoch
     np.testing.assert_array_equal(result.h, h)
 
 
+@pytest.mark.parametrize("B", [1, 2])
+@pytest.mark.parametrize("order", ["book", "chunks", "random"])
+def test_training_reads_every_epoch_in_the_order_that_was_asked_for(order, B):
+    kwargs = {"seq_length": 10, "batch_size": B, "order": order, "chunks": 4}
+    result = train(epochs=2, schedule="cosine", seed=3, **kwargs)
+    params, optimizer, losses = rnn.init_params(VOCAB.size, 12, seed=1), rnn.AdaGrad(), []
+    for epoch in range(2):
+        places = rnn.sequence_starts(len(IDS), **kwargs, rng=np.random.default_rng((3, 0, epoch)))
+        for starts, fresh in zip(*places, strict=True):
+            if fresh:
+                h = np.zeros((B, 12))
+            text = np.stack([IDS[e : e + 11] for e in starts], axis=1)
+            fwd = rnn.forward(params, text[:-1], text[1:], h)
+            grads = rnn.backward(params, text[:-1], text[1:], fwd)
+            grads.flat[:] = np.clip(grads.flat, -5, 5)
+            optimizer.step(params, grads, rnn.SCHEDULES["cosine"](len(losses) / len(result.losses)))
+            losses.append(fwd.loss)
+            h = fwd.h[-1]
+    np.testing.assert_allclose(result.losses, losses, rtol=1e-9)
+
+
 def test_the_smooth_loss_is_the_moving_average_of_the_loss():
     result = train(steps=50)
     smooth = result.losses[0]
@@ -546,8 +696,17 @@ def test_the_smooth_loss_is_the_moving_average_of_the_loss():
 
 
 def test_the_best_parameters_are_those_at_the_lowest_smooth_loss():
-    result = train(steps=60, seq_length=5, optimizer=rnn.AdaGrad(1.0))
-    assert result.best_step == result.smooth_losses.argmin()
+    class Turning(rnn.AdaGrad):
+        """Learns for 30 steps, and from then on the contrary."""
+
+        steps = 0
+
+        def step(self, params, grads, rate):
+            self.steps += 1
+            super().step(params, grads, rate if self.steps <= 30 else -rate)
+
+    result = train(steps=60, seq_length=5, optimizer=Turning())
+    assert 0 < result.best_step == result.smooth_losses.argmin() < 59
     e = result.best_step % result.steps_per_epoch * 5
     fwd = rnn.forward(result.best_params, IDS[e : e + 5], IDS[e + 1 : e + 6], result.best_h)
     assert fwd.loss == result.losses[result.best_step]
@@ -574,6 +733,8 @@ def test_training_clips_every_entry_of_the_gradient():
 def test_samples_come_before_the_first_step_every_so_often_and_at_the_end():
     result = train(steps=25, sample_every=10, sample_length=30)
     assert [sample.step for sample in result.samples] == [0, 10, 20, 25]
+    assert [sample.smooth_loss for sample in result.samples] == result.smooth_losses[[0, 10, 20, 24]].tolist()
+    assert not result.samples[0].h.any()
     assert all(len(sample.text) == 30 for sample in result.samples)
     np.testing.assert_array_equal(result.samples[0].params.flat, rnn.init_params(VOCAB.size, 12, seed=1).flat)
     np.testing.assert_array_equal(result.samples[-1].params.flat, result.params.flat)
@@ -582,7 +743,15 @@ def test_samples_come_before_the_first_step_every_so_often_and_at_the_end():
 
 
 def test_samples_do_not_change_what_is_learned():
-    np.testing.assert_array_equal(train(steps=20, sample_every=3).params.flat, train(steps=20).params.flat)
+    silent = train(steps=20)
+    np.testing.assert_array_equal(train(steps=20, sample_every=3).params.flat, silent.params.flat)
+    assert silent.samples == []
+
+
+def test_training_takes_the_shortest_book_and_a_single_step():
+    result = train(ids=IDS[:27], sample_every=1)
+    assert len(result.losses) == result.steps_per_epoch == 1
+    assert len(train(steps=1).losses) == 1
 
 
 def test_training_leaves_the_parameters_it_starts_from_alone():
@@ -616,8 +785,11 @@ def test_training_works_outside_the_main_thread():
 
 
 def test_training_shows_epoch_and_smooth_loss(capsys):
-    train(steps=3, progress=True)
-    assert "epoch 1, smooth loss 8" in capsys.readouterr().out
+    rnn.train(rnn.init_params(VOCAB.size, 12), VOCAB, IDS, steps=3)
+    bar = capsys.readouterr().out
+    assert re.search(r"epoch 1, smooth loss \d\d\.\d\d: .* 0/3 .*step", bar) and bar.endswith("\r")  # it is wiped out
+    train(steps=3, progress=False)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
@@ -628,7 +800,7 @@ def test_training_shows_epoch_and_smooth_loss(capsys):
         ({"clip": np.nan}, "clip must be above 0"),
         ({"epochs": 0}, "must be 1 or more"),
         ({"seq_length": 0}, "must be 1 or more"),
-        ({"seq_length": len(IDS) - 1}, f"has {len(IDS)} characters; sequences of {len(IDS) - 1} need at least"),
+        ({"seq_length": len(IDS) - 1}, f"has {len(IDS)} characters; sequences of .* need at least {len(IDS) + 1}"),
         ({"prompt": "#"}, "'#'"),
         ({"schedule": "linear"}, "no schedule 'linear': choose one of 'constant', 'cosine'"),
         ({"order": "backwards"}, "no order 'backwards': choose one of 'book', 'chunks', 'random'"),
@@ -693,7 +865,7 @@ def test_characters_are_drawn_from_exactly_the_probabilities_of_a_trained_networ
     result = train(steps=200)
     p = rnn.forward(result.params, IDS[:30], IDS[1:31], np.zeros(12)).p[-1].astype(float)
     u = np.random.default_rng(0).random(100_000)
-    drawn = rnn.draw(np.broadcast_to(7 * p, (len(u), len(p))), u, temperature=1.0, top_p=1.0)
+    drawn = rnn.draw(np.broadcast_to(7 * p, (len(u), len(p))), u)
     expected, counts = len(u) * p, np.bincount(drawn, minlength=len(p))
     rare = expected < 5  # too few for the test: they count as one
     expected, counts = (np.append(a[~rare], a[rare].sum()) for a in (expected, counts))
@@ -701,23 +873,33 @@ def test_characters_are_drawn_from_exactly_the_probabilities_of_a_trained_networ
     assert ((counts - expected) ** 2 / expected).sum() < chi_square_limit(len(counts) - 1)
 
 
-@given(hnp.arrays(float, 8, elements=st.floats(-5, 5)), st.floats(0.05, 3), st.floats(0.01, 0.99))
+@given(hnp.arrays(float, 8, elements=st.floats(-5, 5, width=16)), st.floats(0.05, 3), st.floats(0.01, 1))
+@example(np.linspace(-5, 5, 8), 2.0, 1.0)
 def test_temperature_and_top_p_together_draw_from_the_nucleus_of_the_tempered_probabilities(o, temperature, top_p):
-    p, tempered = np.exp(o), np.exp(o / temperature)
-    drawn = rnn.draw(np.tile(p, (200, 1)), np.linspace(0, 1, 200, endpoint=False), temperature, top_p)
-    tempered /= tempered.sum()
-    assert (tempered[drawn] >= tempered[rnn.nucleus(tempered, top_p)].min() * (1 - 1e-9)).all()
+    p, u = np.exp(o), (np.arange(200) + 0.5) / 200
+    tempered = (p / p.max()) ** (1 / temperature)
+    share = tempered * rnn.nucleus(tempered / tempered.sum(), top_p)
+    counts = np.bincount(rnn.draw(p, u, temperature, top_p), minlength=8)
+    assert (np.abs(counts - 200 * share / share.sum()) < 1 + 1e-9).all()  # numbers that are evenly spaced: no chance
 
 
-@given(hnp.arrays(float, 8, elements=st.floats(-5, 5)), st.floats(0.1, 2), st.floats(0.1, 1))
+@given(hnp.arrays(float, (2, 8), elements=st.floats(-5, 5)), st.floats(0.1, 2), st.floats(0.1, 1))
 def test_one_character_is_drawn_as_one_of_many_is(o, temperature, top_p):
-    p, u = np.exp(o), np.random.default_rng(0).random(20)
-    one_by_one = [rnn.draw(p, x, temperature, top_p) for x in u]
-    np.testing.assert_array_equal(rnn.draw(np.tile(p, (20, 1)), u, temperature, top_p), one_by_one)
+    p, u = np.exp(o), np.random.default_rng(0).random((10, 2))
+    one_by_one = [[rnn.draw(p[j], u[i, j], temperature, top_p) for j in range(2)] for i in range(10)]
+    np.testing.assert_array_equal(rnn.draw(np.tile(p, (10, 1, 1)), u, temperature, top_p), one_by_one)
+    np.testing.assert_array_equal(rnn.draw(p, u[0, 0], temperature, top_p)[0], one_by_one[0][0])
+
+
+def test_a_character_of_probability_zero_is_never_drawn():
+    p = np.array([0, 0.5, 0, 0.5, 0])
+    for u, character in ((0, 1), (0.5, 3), (np.nextafter(1, 0), 3)):
+        assert rnn.draw(p, u) == character
+        assert rnn.draw(p[None], np.array([u])) == [character]
 
 
 def test_temperature_zero_takes_the_most_probable_character():
-    p = np.random.default_rng(0).random((20, 9))
+    p = np.random.default_rng(0).random((20, 9)) * 10.0 ** -np.arange(20)[:, None]  # multiples of probabilities, too
     for temperature in (0, 1e-3):
         drawn = rnn.draw(p, np.random.default_rng(1).random(20), temperature)
         np.testing.assert_array_equal(drawn, p.argmax(axis=1))
@@ -732,10 +914,22 @@ def test_top_p_keeps_the_smallest_set_that_reaches_its_mass(o, top_p):
     assert kept.all() or p[kept].min() >= p[~kept].max()
 
 
+def test_the_nucleus_takes_the_first_of_equally_probable_characters_and_no_more_than_it_needs():
+    p = np.random.default_rng(0).permutation(np.repeat([1 / 128, 3 / 128], 32))  # the probable half: exactly 3/4
+    inside = p == 3 / 128
+    inside[np.flatnonzero(~inside)[:16]] = True  # half of the others: 1/8
+    np.testing.assert_array_equal(rnn.nucleus(np.tile(p, (2, 1)), 7 / 8), [inside, inside])
+
+
+def test_without_top_p_the_rarest_character_may_be_drawn():
+    assert rnn.draw(np.array([1, 1e-8], np.float32), 1 - 1e-9) == 1  # although float32 has no number for 1 + 1e-8
+
+
 def test_the_same_seed_writes_the_same_text_and_another_seed_another():
-    params = rnn.init_params(VOCAB.size, 8)
-    assert rnn.synthesize(params, VOCAB, seed=1) == rnn.synthesize(params, VOCAB, seed=1)
-    assert rnn.synthesize(params, VOCAB, seed=1) != rnn.synthesize(params, VOCAB, seed=2)
+    params = rnn.init_params(VOCAB.size, 8, sigma=1)
+    text = rnn.synthesize(params, VOCAB)
+    assert text == rnn.synthesize(params, VOCAB, 200, ".", temperature=1.0, top_p=1.0, seed=0, h0=np.zeros(8))
+    assert text != rnn.synthesize(params, VOCAB, seed=1)
     assert len(rnn.synthesize(params, VOCAB, length=0)) == 0
 
 
@@ -770,10 +964,11 @@ def test_synthesize_says_what_is_wrong_with_its_input(kwargs, complaint):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_saved_parameters_come_back_bit_for_bit(tmp_path, dtype):
-    params = rnn.init_params(VOCAB.size, 5, dtype=dtype)
-    rnn.save_params(tmp_path / "params.npz", params, VOCAB)
-    back = rnn.load_params(tmp_path / "params.npz", VOCAB)
-    assert back.flat.dtype == dtype and (back.hidden_size, back.vocab_size) == (5, VOCAB.size)
+    vocab = rnn.Vocabulary("\x00\n aé漢😀\ud800")
+    params = rnn.init_params(vocab.size, 5, dtype=dtype)
+    rnn.save_params(tmp_path / "params.npz", params, vocab)
+    back = rnn.load_params(tmp_path / "params.npz", vocab)
+    assert back.flat.dtype == dtype and (back.hidden_size, back.vocab_size) == (5, vocab.size)
     np.testing.assert_array_equal(back.flat, params.flat)
     assert [path.name for path in tmp_path.iterdir()] == ["params.npz"]
 
@@ -794,6 +989,12 @@ def test_a_damaged_parameter_file_is_refused_wherever_it_is_cut_or_flipped(tmp_p
         path.write_bytes(whole[:cut])
         with pytest.raises(ValueError, match="does not hold saved parameters, or it is damaged"):
             rnn.load_params(path, VOCAB)
+    for place in rng.integers(0, len(whole), 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            np.testing.assert_array_equal(rnn.load_params(path, VOCAB).flat, params.flat)  # a byte that means nothing
+        except ValueError as error:
+            assert "params.npz" in str(error)
     path.write_bytes(b"not parameters at all")
     with pytest.raises(ValueError, match="does not hold saved parameters"):
         rnn.load_params(path, VOCAB)
@@ -801,17 +1002,25 @@ def test_a_damaged_parameter_file_is_refused_wherever_it_is_cut_or_flipped(tmp_p
 
 def test_a_parameter_file_with_the_wrong_contents_is_refused(tmp_path):
     path, codes = tmp_path / "params.npz", np.array([ord(c) for c in VOCAB.chars], np.uint32)
-    for contents in ({"flat": np.zeros(3)}, {"flat": np.zeros(3), "hidden_size": 4, "chars": codes}):
+    for contents, complaint in (
+        ({"flat": np.zeros(3)}, "chars is not a file"),
+        ({"flat": np.zeros(3), "hidden_size": 4, "chars": codes}, "parameters for m = 4 and K"),
+    ):
         np.savez(path, **contents)
-        with pytest.raises(ValueError, match="does not hold saved parameters, or it is damaged"):
+        with pytest.raises(ValueError, match=f"does not hold saved parameters, or it is damaged: .*{complaint}"):
             rnn.load_params(path, VOCAB)
 
 
 def test_loading_never_unpickles(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "it went off",)
+
     path = tmp_path / "params.npz"
-    np.savez(path, flat=np.array([print], object), hidden_size=4, chars=np.array([97], np.uint32))
+    np.savez(path, flat=np.array([Bomb()], object), hidden_size=4, chars=np.array([97], np.uint32))
     with pytest.raises(ValueError, match="does not hold saved parameters"):
         rnn.load_params(path, VOCAB)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_missing_parameters_are_reported(tmp_path):
