@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report pictures test lab bench long clean
+.PHONY: help report pictures test mutants lab bench long clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -32,6 +32,12 @@ test: .venv/ready  ## check the style, the units and laws (pytest) and the noteb
 	$(BIN)/pytest
 	$(QUIET) $(BIN)/pytest --nbval lab4.ipynb
 
+mutants: .venv/ready  ## change rnn_core.py in two thousand ways, one at a time: does a test notice? (ten minutes)
+	$(BIN)/pip install --quiet --editable '.[mutants]'
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results | $(BIN)/python tests/survivors.py
+
 lab: .venv/ready  ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab lab4.ipynb
 
@@ -42,7 +48,7 @@ long: .venv/ready  ## train the full-length runs of the report from five seeds (
 	$(BIN)/python benchmarks/training.py
 
 clean:  ## remove the environment and all that was built
-	rm -rf .venv build *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv build mutants *.egg-info .pytest_cache .hypothesis .ruff_cache
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " \
