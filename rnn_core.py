@@ -1082,12 +1082,13 @@ def train(
             if sample_every and done % sample_every == 0:
                 sample(fwd.h[0])
             grads = backward(params, x, y, fwd)
-            grads.flat.clip(-clip, clip, out=grads.flat)
-            quick = math.isfinite(loss + np.dot(grads.flat, grads.flat))  # the sum of squares may overflow, so:
-            if not quick and (broken := _not_finite(done, params, loss, grads)):
+            # A sum that is finite says that all are; one that is not may only have overflowed
+            total = loss + np.dot(grads.flat, grads.flat) + np.dot(params.flat, params.flat)
+            if not math.isfinite(total) and (broken := _not_finite(done, params, loss, grads)):
                 run.stopped = broken
                 h[...] = fwd.h[0]  # this step does not count
                 break
+            grads.flat.clip(-clip, clip, out=grads.flat)
             if done == 0 or smooth_loss < smooth_losses[run.best_step]:
                 run.best_step = done
                 run.best_params.flat[:], run.best_h[:] = params.flat, fwd.h[0]
@@ -1107,8 +1108,8 @@ def train(
         if run.stopped not in ("", "interrupted"):
             warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)
         save()
-        if sample_every and (not run.samples or run.samples[-1].step != done):
-            smooth_loss = smooth_losses[max(done - 1, 0)]
+        if sample_every and run.samples[-1].step != done:
+            smooth_loss = smooth_losses[done - 1]
             sample(h)
     run.losses, run.smooth_losses = losses[:done], smooth_losses[:done]
     return run

@@ -286,13 +286,14 @@ class Breaker(rnn.AdaGrad):
         super().step(params, grads, np.inf if self.steps == 5 else rate)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("step", [7, 25])  # before step 25, but not before step 7, there is a sample
-def test_a_gradient_that_is_not_finite_stops_training_and_keeps_the_parameters(step):
+def test_a_gradient_that_is_not_finite_stops_training_and_keeps_the_parameters(step, value):
     def backward(params, x, y, fwd):
         grads = rnn.backward(params, x, y, fwd)
         calls.append(1)
         if len(calls) == step + 1:
-            grads.V[0, 0] = grads.c[1] = np.nan
+            grads.V[0, 0] = grads.c[1] = value
         return grads
 
     calls = []
@@ -330,6 +331,17 @@ def test_parameters_that_are_not_finite_stop_training_and_the_best_ones_are_retu
         result = train(steps, optimizer)
     assert np.isfinite(result.params.flat).all() and np.isfinite(result.losses).all()
     assert result.best_step == result.smooth_losses.argmin()
+
+
+def test_a_parameter_that_is_infinite_stops_training_although_the_loss_is_finite():
+    class Silent(rnn.AdaGrad):
+        def step(self, params, grads, rate):
+            super().step(params, grads, rate)
+            params.b[3] = np.inf  # tanh makes 1 of it, and its derivative is 0
+
+    with pytest.warns(RuntimeWarning, match="stopped at step 1: b not finite;"):
+        result = train(optimizer=Silent)
+    assert np.isfinite(result.params.flat).all() and np.isfinite(result.best_params.flat).all()
 
 
 def test_training_does_not_start_from_parameters_that_are_not_finite():
