@@ -1,10 +1,14 @@
-"""What `make mutants` needs: few examples, the same for every mutant, and progress bars that survive being forked."""
+"""What the tests need of the process that runs them; for `make mutants`, few examples, the same for every mutant."""
 
 import os
+import signal
 import threading
 
 from hypothesis import Phase, settings
 from tqdm import tqdm
+
+# A shell lets its background jobs ignore Ctrl-C: there, too, the tests of interrupts must be interrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "mutants", max_examples=20, derandomize=True, phases=[Phase.explicit, Phase.generate], deadline=None, database=None
