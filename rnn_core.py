@@ -31,9 +31,9 @@ References
 """
 
 import hashlib
-import inspect
 import json
 import math
+import numbers
 import operator
 import os
 import signal
@@ -211,8 +211,8 @@ class Params:
         self.flat = np.zeros(cuts[-1], dtype) if flat is None else flat
         if self.flat.shape != (cuts[-1],) or self.flat.dtype not in (np.float32, np.float64, np.complex128):
             raise ValueError(
-                f"The parameters for m = {m} and K = {K} are {cuts[-1]} numbers, float32 or float64; these have the "
-                f"shape {self.flat.shape} and the type {self.flat.dtype}."
+                f"The parameters for m = {m} and K = {K} are {cuts[-1]} numbers, float32, float64 or complex128; these "
+                f"have the shape {self.flat.shape} and the type {self.flat.dtype}."
             )
         U, W, b, V, c = (self.flat[i:j] for i, j in pairwise(cuts))
         self.U, self.W = U.reshape(K, m).T, W.reshape(m, m).T  # stored by columns: U x_t is one, and h @ W.T is faster
@@ -853,8 +853,7 @@ class Training:
     seconds : float
         The time that the update steps took, without that for the samples.
     stopped : str
-        Why training ended before its last step: "interrupted" (Kernel > Interrupt), or what is not finite, and at
-        which step. Empty if it did not.
+        "interrupted" (Kernel > Interrupt), or what is not finite, and at which step; empty if nothing was amiss.
     """
 
     params: Params
@@ -978,7 +977,7 @@ def train(
         Show a bar.
     checkpoint : str or path-like, optional
         A file to save everything in, every `checkpoint_every` steps and at the end. If it is there already, training
-        goes on from it, to the same bits as if it had never stopped.
+        goes on from it, to the same bits as if it had never stopped. It knows optimizer and backward by their names.
     checkpoint_every : int
 
     Returns
@@ -990,21 +989,25 @@ def train(
     Raises
     ------
     ValueError
-        The book is shorter than T + 2 characters or too short for the batch; epochs, steps or seq_length is less
-        than 1; clip is not above 0; the order or the schedule is unknown; a character of the prompt is not in the book;
-        a parameter is not finite; the vocabulary has another size; or the checkpoint is damaged or was made with other
-        settings (the message names them).
+        The book is shorter than T + 2 characters or too short for the batch; epochs, steps, seq_length or batch_size
+        is not a whole number of at least 1; clip is not above 0; the order or the schedule is unknown; a character of
+        the prompt is not in the book; a parameter is not finite; the vocabulary has another size; or the checkpoint is
+        damaged or was made with other settings (the message names them).
     IndexError
         A number in ids is not one of 0..K-1.
+    TypeError
+        optimizer is a class.
 
     Warns
     -----
     RuntimeWarning
         A checkpoint could not be saved (training goes on), or something was not finite (training stopped).
     """
-    ids, T = np.asarray(ids), seq_length
-    if T < 1 or epochs < 1 or (steps is not None and steps < 1):
-        raise ValueError(f"seq_length, epochs and steps must be 1 or more; they are {T}, {epochs} and {steps}.")
+    sizes = {"seq_length": seq_length, "batch_size": batch_size, "epochs": epochs, "steps": steps}
+    for name, size in sizes.items():
+        if size is not None and not (isinstance(size, numbers.Integral) and size >= 1):
+            raise ValueError(f"{name} must be a whole number, 1 or more; it is {size}.")
+    ids, T = np.asarray(ids), int(seq_length)
     if not clip > 0:
         raise ValueError(f"clip must be above 0 (np.inf does not clip), it is {clip}.")
     _check_ids(ids, params.vocab_size, "ids")
@@ -1016,6 +1019,8 @@ def train(
     vocab.encode(prompt)
     rate = _choice("schedule", schedule, SCHEDULES)
     optimizer = optimizer or AdaGrad()
+    if isinstance(optimizer, type):
+        raise TypeError(f"optimizer must be an optimiser, {optimizer.__name__}() for example, and not its class.")
 
     def places(epoch):
         rng = np.random.default_rng((seed, 0, epoch))
@@ -1033,16 +1038,16 @@ def train(
     )
     done = 0
     if checkpoint is not None:
+        checkpoint = Path(checkpoint).expanduser()
         settings = {
             "book": _digest(ids), "vocabulary": vocab.chars, "first parameters": _digest(params.flat),
             "hidden_size": params.hidden_size, "dtype": str(params.flat.dtype), "steps": steps, "seq_length": T,
             "batch_size": batch_size, "order": order, "chunks": chunks, "schedule": schedule, "clip": clip,
-            "seed": seed, "optimizer": type(optimizer).__name__,
-            **{name: getattr(optimizer, name, None) for name in inspect.signature(type(optimizer)).parameters},
-            "sample_every": sample_every, "sample_length": sample_length, "prompt": prompt,
-            "backward": getattr(backward, "__qualname__", str(backward)),
+            "seed": seed, "optimizer": type(optimizer).__name__, **vars(optimizer), "sample_every": sample_every,
+            "sample_length": sample_length, "prompt": prompt,
+            "backward": getattr(backward, "__qualname__", type(backward).__name__),
         }  # fmt: skip
-        if Path(checkpoint).exists():
+        if checkpoint.exists():
             done = _load_checkpoint(checkpoint, settings, run, optimizer)
             h[...] = run.h
     params = run.params
@@ -1052,7 +1057,8 @@ def train(
 
     def save():
         run.h[...], run.seconds = h, time.perf_counter() - started
-        if checkpoint is not None and run.stopped in ("", "interrupted"):  # the last good one stays
+        sound = run.stopped in ("", "interrupted") and not params.not_finite()
+        if checkpoint is not None and sound:  # else the last good one stays
             _save_checkpoint(checkpoint, settings, run, optimizer, done)
 
     def sample(h):
@@ -1102,8 +1108,9 @@ def train(
             if interrupt.is_set():
                 run.stopped = "interrupted"
                 break
-        if not np.isfinite(params.flat).all():  # the update itself went wrong: an absurd learning rate
-            run.stopped = run.stopped or f"step {done:,}: {', '.join(params.not_finite())} not finite"
+        if broken := params.not_finite():  # the update itself went wrong: an absurd learning rate
+            if run.stopped in ("", "interrupted"):
+                run.stopped = f"step {done:,}: {', '.join(broken)} not finite"
             params.flat[:] = run.best_params.flat
         if run.stopped not in ("", "interrupted"):
             warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)
@@ -1172,8 +1179,8 @@ def draw(p, u, temperature=1.0, top_p=1.0):
 
     Parameters
     ----------
-    p : ndarray (..., K)
-        The probabilities p_t, or a multiple of them.
+    p : array (..., K)
+        The probabilities p_t, or a multiple of them; not all zero.
     u : float or ndarray (...)
         Uniform random numbers in [0, 1), one for each character to draw.
     temperature : float
@@ -1200,13 +1207,14 @@ def draw(p, u, temperature=1.0, top_p=1.0):
         raise ValueError(f"temperature must be 0 (the most probable character) or more, it is {temperature}.")
     if not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1 (all characters), it is {top_p}.")
+    p = np.asarray(p, np.float64)
     if temperature == 0:
         return p.argmax(axis=-1)
     if temperature != 1:
         p = (p / p.max(axis=-1, keepdims=True)) ** (1 / temperature)  # the largest stays 1: they can't all underflow
     if top_p < 1:
         p = np.where(nucleus(p / p.sum(axis=-1, keepdims=True), top_p), p, 0)
-    total = p.astype(np.float64).cumsum(axis=-1)
+    total = p.cumsum(axis=-1)
     if p.ndim == 1 and np.ndim(u) == 0:  # the same, but quicker: texts are long
         return np.count_nonzero(total <= u * total[-1])
     return (total <= np.asarray(u)[..., None] * total[..., -1:]).sum(axis=-1)
@@ -1247,7 +1255,8 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
     ------
     ValueError
         The prompt is empty or has a character that is not in the book, length is negative, h0 has another shape,
-        temperature is negative, top_p is not in (0, 1], a parameter is not finite, or the vocabulary has another size.
+        temperature is negative, top_p is not in (0, 1], a parameter or h0 is not finite, or the vocabulary has another
+        size.
     """
     _check_vocabulary(params, vocab)
     _check_finite(params)
@@ -1258,6 +1267,8 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
     h = np.zeros(params.hidden_size) if h0 is None else np.asarray(h0)
     if h.shape != (params.hidden_size,):
         raise ValueError(f"h0 must have the shape ({params.hidden_size},); this one has {h.shape}.")
+    if not np.isfinite(h).all():
+        raise ValueError("h0 holds NaN or infinity: give the hidden state of a network that has read something.")
     x, ids, fwd = vocab.encode(prompt), np.empty(length, np.intp), Forward(params, (1,))
     *before, x = x[:, None]
     for read in before:
@@ -1322,7 +1333,7 @@ def load_params(path, vocab):
 
 def _write_npz(path, **arrays):
     """Write a file that is whole or not there: a crash or a full disk leaves the previous one as it was."""
-    path = Path(path)
+    path = Path(path).expanduser()
     new = path.with_name(path.name + ".new")
     if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
         raise ValueError(f"{', '.join(objects)} can't be saved: only numbers, text and arrays of them can")
@@ -1340,7 +1351,7 @@ def _write_npz(path, **arrays):
 @contextmanager
 def _reading(path, what):
     """Open an .npz file, and report whatever is wrong with it in one sentence. Nothing is ever unpickled."""
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"There is no file with {what} at {str(path)!r}.")
     try:
@@ -1350,7 +1361,7 @@ def _reading(path, what):
         with np.load(path, allow_pickle=False) as file:
             yield file
     except Exception as error:  # a damaged file can raise anything: BadZipFile, KeyError, OverflowError, zlib.error ...
-        raise ValueError(f"{path.name} does not hold {what}, or it is damaged: {error}.") from None
+        raise ValueError(f"{path.name} does not hold {what}, or it is damaged: {str(error).rstrip('.')}.") from None
 
 
 def _digest(array):
@@ -1372,7 +1383,7 @@ def _save_checkpoint(path, settings, run, optimizer, done):
             **{f"optimizer.{name}": value for name, value in vars(optimizer).items()},
         )  # fmt: skip
     except (OSError, ValueError, MemoryError) as error:
-        message = f"The checkpoint {str(path)!r} could not be saved: {error}. Training goes on; the one before is kept."
+        message = f"The checkpoint {str(path)!r} could not be saved: {error}. Training goes on; an earlier one is kept."
         warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 

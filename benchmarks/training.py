@@ -16,7 +16,7 @@ RUNS = {
     name: {**SETTINGS[name], "steps": 133_344}  # three epochs
     for name in ("AdaGrad 0.1, N(0, 0.01²)", "Adam 0.001, scaled", "Adam 0.002, cosine, orthogonal")
 }
-RUNS["the same with B = 64, 0.008, 640 chunks, clipped to 0.1"] = {**BEST, "steps": 132_000}
+RUNS["Adam 0.008, cosine, orthogonal, B = 64, 640 chunks, clipped to 0.1"] = {**BEST, "steps": 132_000}
 
 
 def main():

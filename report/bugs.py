@@ -31,7 +31,7 @@ BUGS = [
     Bug("No gradient carried to the earlier step", "carried = da_t.dot(W)", "carried = 0"),
     Bug("W in place of its transpose", "da_t.dot(W)", "da_t.dot(W.T)"),
     Bug(
-        "tanh' before the carried gradient is added",
+        "tanh' applied before the carried gradient is added",
         "da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}\n        da_t *= dtanh_t",
         "da_t *= dtanh_t\n        da_t += carried",
     ),

@@ -23,9 +23,9 @@ SETTINGS = {
     "AdaGrad 0.1, orthogonal": {"optimizer": rnn.AdaGrad, "scheme": "orthogonal"},
     "Adam 0.001, scaled": {"optimizer": rnn.Adam, "scheme": "scaled"},
     "Adam 0.002, cosine, orthogonal": ADAM,
-    "the same in chunks": {**ADAM, "order": "chunks"},
-    "the same at random places": {**ADAM, "order": "random"},
-    "the same with B = 16, 0.008": {**ADAM, "optimizer": partial(rnn.Adam, 0.008), "batch_size": 16},
+    "Adam 0.002, cosine, orthogonal, chunks": {**ADAM, "order": "chunks"},
+    "Adam 0.002, cosine, orthogonal, random places": {**ADAM, "order": "random"},
+    "Adam 0.008, cosine, orthogonal, B = 16": {**ADAM, "optimizer": partial(rnn.Adam, 0.008), "batch_size": 16},
 }
 BEST = {
     **ADAM, "optimizer": partial(rnn.Adam, 0.008), "batch_size": 64, "order": "chunks", "chunks": 640, "clip": 0.1,

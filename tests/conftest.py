@@ -1,4 +1,4 @@
-"""What the tests need of the process that runs them; for `make mutants`, few examples, the same for every mutant."""
+"""What the tests need of the process that runs them, and of Hypothesis; `make mutants` makes do with few examples."""
 
 import os
 import signal
@@ -10,6 +10,8 @@ from tqdm import tqdm
 # A shell lets its background jobs ignore Ctrl-C: there, too, the tests of interrupts must be interrupted
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+settings.register_profile("default", deadline=None)  # how long a test takes is the machine's affair
+settings.load_profile("default")
 settings.register_profile(
     "mutants", max_examples=20, derandomize=True, phases=[Phase.explicit, Phase.generate], deadline=None, database=None
 )

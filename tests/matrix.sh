@@ -19,9 +19,13 @@ check() { # environment, then settings of the shell's environment
         env TQDM_DISABLE=1 OPENBLAS_NUM_THREADS=1 "$@" "$bin"/pytest -q --nbval lab4.ipynb
 }
 
-made() { # python, requirements: an environment with the newest of everything else
-    local venv=build/matrix/venv-$name
-    "$1" -m venv --clear "$venv" && "$venv/bin/pip" install --quiet --editable . "${@:2}" && check "$venv"
+made() { # python, what to install one after the other: an environment of its own
+    local venv=build/matrix/venv-$name options
+    "$1" -m venv --clear "$venv" || return
+    for options in "${@:2}"; do
+        "$venv"/bin/pip install --quiet $options || return
+    done
+    check "$venv"
 }
 
 run() {
@@ -34,8 +38,14 @@ run() {
     no-AVX512) check .venv NPY_DISABLE_CPU_FEATURES="$(dispatched | grep -E 'AVX512|X86_V4' | xargs)" ;;
     no-AVX2) check .venv NPY_DISABLE_CPU_FEATURES="$(dispatched | xargs)" OPENBLAS_CORETYPE=Sandybridge ;;
     two-threads) check .venv OPENBLAS_NUM_THREADS=2 ;;
-    oldest-NumPy) made python3 'numpy==2.0.*' ;;
-    newest-Python) made "$(compgen -c python3. | grep -xE 'python3\.[0-9]+' | sort -uV | tail -n 1)" ;;
+    oldest-NumPy) # and all else as it is locked
+        .venv/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' ||
+            { echo "skipped: there is no NumPy 2.0 for this Python" && return; }
+        made .venv/bin/python '--require-hashes --requirement requirements.lock' '--no-deps --editable . numpy==2.0.*'
+        ;;
+    newest-Python) # and the newest of all else
+        made "$(compgen -c python3. | grep -xE 'python3\.[0-9]+' | sort -uV | tail -n 1)" '--editable .'
+        ;;
     *) echo "There is no $name: choose from ${names[*]}." && return 1 ;;
     esac
 }

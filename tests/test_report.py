@@ -225,7 +225,7 @@ def test_inline_text_reads_back_in_jupyters_markdown(text):
     assert read("code", markdown2html_mistune(f"It says {source}, so.")) == [seen(text).replace("\n", "¶")]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(texts, min_size=40, max_size=60))
 def test_inline_text_reads_back_in_pandoc(many):
     source = "\n\n".join(f"It says {show.inline(text)}, so." for text in many)
@@ -241,7 +241,7 @@ def test_table_cells_read_back_in_html(rows):
     assert "<strong>Table 1.</strong> <em>Hostile.</em>" in source
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.tuples(texts, texts), min_size=20, max_size=30), st.sampled_from([None, (1, 3)]))
 def test_table_cells_read_back_in_pandoc(rows, widths):
     rows = [(a, show.verbatim(b)) for a, b in rows]
@@ -250,7 +250,7 @@ def test_table_cells_read_back_in_pandoc(rows, widths):
     assert read("td", source) == [seen(cell, " ") for row in rows for cell in row]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(texts, min_size=20, max_size=30))
 def test_passages_read_back_in_pandoc_and_html(many):
     many = [text or "." for text in many]

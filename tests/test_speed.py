@@ -1,16 +1,12 @@
 """The ladder from the tutorial loop to rnn_core: the same mathematics on every rung."""
 
-import time
-
 import numpy as np
 import pytest
+from small import IDS, VOCAB
 
 import rnn_core as rnn
 from report import speed
 
-BOOK = "the quick brown fox jumps over the lazy dog.\n" * 20
-VOCAB = rnn.Vocabulary(BOOK)
-IDS = VOCAB.encode(BOOK)
 RUNGS = speed.rungs(VOCAB, IDS, hidden_size=12, seq_length=7)
 
 
@@ -27,11 +23,9 @@ def test_every_rung_learns_the_same(name):
 
 
 def test_the_ladder_goes_from_the_tutorial_loop_to_rnn_core():
-    began = time.perf_counter()
     measured = speed.ladder(VOCAB, IDS, hidden_size=12, seconds=0.2, steps=10)
     assert [name for name, _ in measured] == list(RUNGS)
     assert all(microseconds > 0 for _, microseconds in measured)
-    assert time.perf_counter() - began < 10
 
 
 def test_turns_are_taken_round_by_round():
