@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -282,6 +283,21 @@ def test_a_checkpoint_for_other_settings_names_what_differs(tmp_path, kwargs, di
     train(checkpoint=path)
     with pytest.raises(ValueError, match=f"was made with {differs}"):
         train(checkpoint=path, **kwargs)
+
+
+def test_a_checkpoint_knows_a_backward_by_its_name_or_that_of_its_type(tmp_path):
+    def other(*arguments):
+        return rnn.backward(*arguments)
+
+    path = tmp_path / "run.npz"
+    train(backward=rnn.backward, checkpoint=path)
+    with pytest.raises(ValueError, match="made with another backward:"):
+        train(backward=other, checkpoint=path)
+    path.unlink()
+    train(backward=partial(other), checkpoint=path)  # an object without a name: at another place in each process
+    train(backward=partial(other), checkpoint=path)
+    with np.load(path) as file:
+        assert json.loads(str(file["settings"]))["backward"] == "partial"
 
 
 class Breaker(rnn.AdaGrad):
