@@ -12,6 +12,12 @@ dispatched() {
     .venv/bin/python -c 'from numpy._core._multiarray_umath import __cpu_dispatch__ as all; print(*all)' | tr ' ' '\n'
 }
 
+# Those that run, oldest first: a name on the PATH may be a version manager's that is not switched on
+pythons() {
+    compgen -c python3. | grep -xE 'python3\.[0-9]+' | sort -uV |
+        while read -r python; do "$python" -c '' 2>/dev/null && echo "$python"; done
+}
+
 check() { # environment, then settings of the shell's environment
     local bin=$1/bin
     shift
@@ -21,6 +27,7 @@ check() { # environment, then settings of the shell's environment
 
 made() { # python, what to install one after the other: an environment of its own
     local venv=build/matrix/venv-$name options
+    "$1" --version
     "$1" -m venv --clear "$venv" || return
     for options in "${@:2}"; do
         "$venv"/bin/pip install --quiet $options || return
@@ -44,7 +51,7 @@ run() {
         made .venv/bin/python '--require-hashes --requirement requirements.lock' '--no-deps --editable . numpy==2.0.*'
         ;;
     newest-Python) # and the newest of all else
-        made "$(compgen -c python3. | grep -xE 'python3\.[0-9]+' | sort -uV | tail -n 1)" '--editable .'
+        made "$(pythons | tail -n 1)" '--editable .'
         ;;
     *) echo "There is no $name: choose from ${names[*]}." && return 1 ;;
     esac
