@@ -491,6 +491,12 @@ def _bar(items, shown, **kwargs):
 # ---------------------------------------------------------------------------------------------- is the gradient right?
 
 
+METHODS = {  # the step, the type of the parameters, and the relative error that a right gradient stays below
+    "central": (1e-5, float, 1e-5),
+    "complex-step": (1e-30, complex, 1e-10),
+}
+
+
 def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=None, seed=0, progress=True):
     """The gradient of the loss from the loss alone, entry by entry.
 
@@ -526,7 +532,7 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
     IndexError
         A number in x or y is not one of 0..K-1.
     """
-    default_eps, dtype = _choice("method", method, {"central": (1e-5, float), "complex-step": (1e-30, complex)})
+    default_eps, dtype, _ = _choice("method", method, METHODS)
     eps = default_eps if eps is None else eps
     if not 0 < eps < np.inf:
         raise ValueError(f"eps must be above 0 and finite, it is {eps}: leave it out for {default_eps}.")
@@ -723,7 +729,7 @@ def check_gradients(
     if any(given) != all(given) or (gradients is not None and not all(given)):
         raise ValueError("Give all of params, x, y and h0, or none of them for the default points.")
     if tolerance is None:
-        tolerance = {"central": 1e-5}.get(method, 1e-10)
+        *_, tolerance = _choice("method", method, METHODS)
     rows = GradientCheck()
     for point in [Point("here", params, x, y, h0)] if all(given) else check_points():
         analytic = gradients or backward(*point[1:4], forward(*point[1:]))
@@ -1108,9 +1114,9 @@ def train(
             if interrupt.is_set():
                 run.stopped = "interrupted"
                 break
-        if broken := params.not_finite():  # the update itself went wrong: an absurd learning rate
+        if broken := _not_finite(done, params):  # the update itself went wrong: an absurd learning rate
             if run.stopped in ("", "interrupted"):
-                run.stopped = f"step {done:,}: {', '.join(broken)} not finite"
+                run.stopped = broken
             params.flat[:] = run.best_params.flat
         if run.stopped not in ("", "interrupted"):
             warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)
@@ -1132,10 +1138,10 @@ def _check_finite(params):
         raise ValueError(f"{broken[0]} holds NaN or infinity: draw the parameters anew, or load others.")
 
 
-def _not_finite(step, params, loss, grads):
+def _not_finite(step, params, loss=0.0, grads=None):
     """Which numbers are not finite, for people."""
     names = params.not_finite() + ([] if np.isfinite(loss) else ["the loss"])
-    names += [f"the gradient of {name}" for name in grads.not_finite()]
+    names += [f"the gradient of {name}" for name in (grads.not_finite() if grads else [])]
     return f"step {step:,}: {', '.join(names)} not finite" if names else ""
 
 
