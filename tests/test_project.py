@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import nbformat
+
 import rnn_core as rnn
 from report.words import words
 
@@ -39,3 +41,11 @@ def test_the_book_is_what_its_readme_says():
     readme = (ROOT / "data" / "README.md").read_text()
     stated = re.findall(r"([\d,]+), of which ([\d,]+) different", readme)
     assert [int(n.replace(",", "")) for pair in stated for n in pair] == numbers
+
+
+def test_the_notebook_was_run_once_from_top_to_bottom_and_keeps_no_log_of_it():
+    cells = [cell for cell in nbformat.read(ROOT / "lab4.ipynb", as_version=4).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [cell for cell in cells if "execution" in cell.metadata]  # when each cell began and ended
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
