@@ -1,6 +1,6 @@
 """A vanilla RNN that reads and writes text, character by character.
 
-The network, for t = 1..T, with x_t and y_t = x_{t+1} one-hot over K characters and a hidden state of size m:
+The network, for t = 1..T; x_t and y_t = x_{t+1} are two of K characters, in U x_t one-hot; the hidden state has size m:
 
     a_t = W h_{t-1} + U x_t + b        W (m, m)   U (m, K)   b (m,)
     h_t = tanh(a_t)
@@ -311,8 +311,12 @@ class Forward:
         The probabilities; p[t-1] is p_t.
     da, dtanh : ndarray (T, m) or (T, B, m)
         Room for dL/da_t and tanh'(a_t), which `backward` fills.
-    steps, steps_back, rows, ones
-        What the loops over t run over, and what picks and sums rows, one a character: made once, used in every step.
+    product : ndarray (m,) or (B, m)
+        Room for W h_{t-1} and for W^T dL/da_{t+1}.
+    steps, steps_back
+        What the loops over t run over: (h_{t-1}, h_t) from first to last, (dL/da_t, tanh'(a_t)) from last to first.
+    rows, ones : ndarray (T,) or (T B,)
+        0, 1, 2, ... picks one number from each row, 1, 1, 1, ... sums the rows, in `_rows` of an array.
     """
 
     def __init__(self, params, shape):
@@ -321,14 +325,19 @@ class Forward:
         self.h = np.empty((shape[0] + 1, *shape[1:], m), dtype)
         self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)  # stored by columns: sums over K are fast
         self.da, self.dtanh = np.empty((*shape, m), dtype), np.empty((*shape, m), dtype)
+        self.product = np.empty((*shape[1:], m), dtype)
         self.rows = np.arange(math.prod(shape))
         self.ones = np.ones(self.rows.size, dtype)  # a product with it is faster than a sum
+        self.__setstate__({})
+
+    def __setstate__(self, state):  # copy and pickle: the steps of the copy must be views of its own arrays
+        vars(self).update(state)
         self.steps = list(pairwise(self.h))  # h_{t-1} and h_t, t = 1..T
         self.steps_back = list(zip(self.da[::-1], self.dtanh[::-1], strict=True))  # dL/da_t and tanh'(a_t), t = T..1
 
 
 def _rows(a):
-    """One row a character, whether they come from one sequence or from a batch: one large matrix product."""
+    """One row a character, of one sequence or of a batch: a sum over all of them is then one matrix product."""
     return a.reshape(-1, a.shape[-1])
 
 
@@ -356,17 +365,20 @@ def hidden_states(params, x, h0, fwd):
     """Fill fwd.h with h_0 = h0 (m,) or (B, m), h_1, ..., h_T for the characters x (T,) or (T, B)."""
     fwd.h[0] = h0
     params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")  # U x_t, for all t: a column of U
-    fwd.h[1:] += params.b
-    W_T = params.W.T
+    fwd.h[1:] += params.b  # h_t is U x_t + b until the loop comes to it
+    W_T, W_h = params.W.T, fwd.product
     for h_prev, h_t in fwd.steps:  # only this must go step by step
-        h_t += h_prev.dot(W_T)  # a_t = W h_{t-1} + U x_t + b
+        h_t += h_prev.dot(W_T, W_h)  # a_t = W h_{t-1} + U x_t + b
         np.tanh(h_t, out=h_t)  # h_t = tanh(a_t)
 
 
 def logits(params, fwd):
     """Fill fwd.p with o_1, ..., o_T from fwd.h, for `softmax` to turn into p_1, ..., p_T; return its rows."""
+    V_T = params.V.T
+    if fwd.p.ndim == 3:  # a batch: T products, each faster with V_T stored by rows
+        V_T = V_T.copy()
+    np.matmul(fwd.h[1:], V_T, out=fwd.p)
     o = _rows(fwd.p)
-    np.dot(params.V, _rows(fwd.h[1:]).T, out=o.T)
     o += params.c  # o_t = V h_t + c
     return o
 
@@ -452,28 +464,30 @@ def backward(params, x, y, fwd):
     ----------
     Goodfellow et al. [1]_, equations 10.18 to 10.28; Werbos [2]_.
     """
-    x, y, _ = _checked(params, x, y, fwd.h[0])
-    if fwd.p.shape != (*x.shape, params.vocab_size) or fwd.p.dtype != params.flat.dtype:
+    expected = (*np.shape(x), params.vocab_size), params.hidden_size, params.flat.dtype
+    if (fwd.p.shape, fwd.h.shape[-1], fwd.h.dtype) != expected:
         raise ValueError("fwd must be what forward returned for these params, x and y.")
+    x, y, _ = _checked(params, x, y, fwd.h[0])
     return _backward(params, x, y, fwd, params.like(np.empty_like(params.flat)))
 
 
 def _backward(params, x, y, fwd, grads):
     """`backward` for input that has been checked, into `grads`: `train` uses the same ones in every step."""
     T, B, rows = len(y), y.size // len(y), fwd.rows
-    W = params.W.copy()  # stored by rows, it makes each of the T products faster
+    W = params.W if x.ndim == 1 else params.W.copy()  # in a batch, faster stored by rows
     h_prev, h, da = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.da)
-    x_one_hot = np.zeros((T * B, params.vocab_size), h.dtype)  # one product with it is faster than
-    x_one_hot[rows, x.ravel()] = 1  # adding up its columns one by one
+    x_one_hot = np.zeros((T * B, params.vocab_size), h.dtype)  # for dL/dU: one product with it is
+    x_one_hot[rows, x.ravel()] = 1  # faster than adding each dL/da_t to its column
     g = _rows(fwd.p) / B
     g[rows, y.ravel()] -= 1 / B  # dL/do_t = (p_t - y_t) / B: L is the mean over the batch
-    np.dot(g, params.V, out=da)  # V^T dL/do_t, what reaches h_t through o_t
+    np.matmul(g.reshape(fwd.p.shape), params.V, out=fwd.da)  # V^T dL/do_t: h_t acts through o_t
     np.subtract(1, np.square(fwd.h[1:], out=fwd.dtanh), out=fwd.dtanh)  # dh_t/da_t = 1 - h_t^2
-    carried = 0.0  # W^T dL/da_{t+1}: nothing comes from beyond the last step
+    carried = fwd.product  # W^T dL/da_{t+1}
+    carried[...] = 0  # nothing comes from beyond the last step
     for da_t, dtanh_t in fwd.steps_back:
         da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}
         da_t *= dtanh_t  # dL/da_t = dL/dh_t * dh_t/da_t
-        carried = da_t.dot(W)
+        da_t.dot(W, carried)  # to the step before
     np.dot(h_prev.T, da, out=grads.W.T)  # dL/dW = sum_t dL/da_t h_{t-1}^T
     np.dot(x_one_hot.T, da, out=grads.U.T)  # dL/dU = sum_t dL/da_t x_t^T
     np.dot(fwd.ones, da, out=grads.b)  # dL/db = sum_t dL/da_t
@@ -500,9 +514,9 @@ METHODS = {  # the step, the type of the parameters, and the relative error that
 def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=None, seed=0, progress=True):
     """The gradient of the loss from the loss alone, entry by entry.
 
-    "central" takes (L(theta + eps) - L(theta - eps)) / (2 eps). Its error has two parts: the curvature, about eps^2,
-    and the rounding of two nearly equal losses, about 1e-16 L / eps. "complex-step" takes Im L(theta + i eps) / eps
-    [8]_: nothing is subtracted, so eps can be so small that only the rounding of L itself is left.
+    "central" takes (L(theta + eps) - L(theta - eps)) / (2 eps). Its error has two parts: that of the third derivative,
+    about eps^2, and the rounding of two nearly equal losses, about 1e-16 L / eps. "complex-step" takes
+    Im L(theta + i eps) / eps [8]_: no two losses are subtracted, so eps can be so small that neither part is left.
 
     Parameters
     ----------
@@ -538,9 +552,7 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
         raise ValueError(f"eps must be above 0 and finite, it is {eps}: leave it out for {default_eps}.")
     if entries is not None and entries < 1:
         raise ValueError(f"entries must be 1 or more, it is {entries}.")
-    if params.flat.dtype != np.float64:
-        raise ValueError(f"The check needs float64, the parameters are {params.flat.dtype}: use params.astype(float).")
-    _check_finite(params)
+    _check_precise(params)
     x, y, h0 = _checked(params, x, y, h0)
     theta = params.astype(dtype)
     fwd = Forward(theta, x.shape)
@@ -569,6 +581,12 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
     return gradient
 
 
+def _check_precise(params):
+    if params.flat.dtype != np.float64:
+        raise ValueError(f"The check needs float64, the parameters are {params.flat.dtype}: use params.astype(float).")
+    _check_finite(params)
+
+
 class GradientRow(NamedTuple):
     """How the two gradients of one parameter compare at one point.
 
@@ -582,9 +600,9 @@ class GradientRow(NamedTuple):
         ||a - n||, the Euclidean norm over the entries compared, in nats; a is the gradient checked, n the numerical
         one.
     relative_error : float
-        ||a - n|| / max(||a||, ||n||, 1e-4): the relative error of [9]_, there for single entries, here for a whole
-        parameter, so that it does not depend on how large the gradient happens to be. The floor is an addition: it
-        keeps the rounding of a gradient that should be zero, some 1e-16, from being taken for an error.
+        ||a - n|| / max(||a||, ||n||, 1e-4): the relative error of [9]_, which does not depend on how large the gradient
+        happens to be; there for single entries, here for a whole parameter. The floor is an addition: it keeps the
+        rounding of a gradient that should be zero, some 1e-16, from being taken for an error.
     analytic, numerical : float
         The two values of the entry that differs most.
     worst : tuple of int
@@ -632,6 +650,7 @@ class GradientCheck(list):
         failed = [row for row in self if not row.passed]
         ratios = [row.analytic / row.numerical if row.numerical else np.nan for row in failed]
         where = sorted({row.point for row in failed})
+        # Off by one factor, which is neither 0 nor 1?
         if {"V", "c"} <= set(wrong) and np.ptp(ratios) < 1e-6 * min(abs(ratios[0]), abs(ratios[0] - 1)):
             cause = f"all are {ratios[0]:.4g} times what they should be: a sum in place of a mean, or the reverse"
         else:
@@ -643,7 +662,7 @@ class GradientCheck(list):
 
 _DIAGNOSES = {  # which gradients are wrong: where the error usually is
     ("W", "U", "V", "b", "c"): "everything flows from dL/do_t = p_t - y_t, so the error is there",
-    ("W", "U", "b"): "V and c are right, so dL/do_t is; the error is in the recurrence, between dL/dh_t and dL/da_t",
+    ("W", "U", "b"): "V and c are right, so dL/do_t is; the error is in the recurrence, in dL/dh_t or in dL/da_t",
     ("V", "c"): "the sums over t of dL/do_t",
     ("W",): "the recurrence is right, so it is the sum of dL/da_t h_{t-1}^T: which h, and from which step on",
     ("U",): "the recurrence is right, so it is the sum of dL/da_t x_t^T: which column, and characters that repeat",
@@ -664,10 +683,10 @@ class Point(NamedTuple):
 
 
 def check_points(seed=0):
-    """Three points that together leave an error nowhere to hide.
+    """Three points at which, together, the classic bugs all show.
 
     The usual one comes first: tiny weights, h0 = 0, one sequence. There W h_{t-1} is next to nothing, so what is wrong
-    in the recurrence hardly shows. At the others sigma = 0.5, the biases and h0 are not zero, and there is a batch.
+    in the recurrence hardly shows. At the others sigma = 0.5, and the biases and h0 are not zero; the last is a batch.
 
     Parameters
     ----------
@@ -695,8 +714,8 @@ def check_points(seed=0):
 
 
 def check_gradients(
-    params=None, x=None, y=None, h0=None, *, backward=backward, gradients=None, eps=None, method="complex-step",
-    tolerance=None, entries=None, seed=0, progress=True,
+    params=None, x=None, y=None, h0=None, *, backward=backward, gradients=None, numerical=None, eps=None,
+    method="complex-step", tolerance=None, entries=None, seed=0, progress=True,
 ):  # fmt: skip
     """Compare the gradients of `backward`, or of a function in its place, with numerical ones.
 
@@ -708,6 +727,9 @@ def check_gradients(
         What to check.
     gradients : Params, optional
         Gradients at (params, x, y, h0) that were computed already, to be checked instead.
+    numerical : Params, optional
+        What `numerical_gradient` returned there by this method, to compare with: several checks at one point need it
+        only once.
     eps, method, entries, seed, progress
         As for `numerical_gradient`.
     tolerance : float, optional
@@ -722,27 +744,33 @@ def check_gradients(
     Raises
     ------
     ValueError
-        The point is given in part, or gradients are given without a point or have another shape; and all that
+        The point is given in part, or gradients are given without a point or have other shapes; and all that
         `numerical_gradient` raises.
     """
     given = [argument is not None for argument in (params, x, y, h0)]
-    if any(given) != all(given) or (gradients is not None and not all(given)):
+    computed = gradients is not None or numerical is not None
+    if any(given) != all(given) or (computed and not all(given)):
         raise ValueError("Give all of params, x, y and h0, or none of them for the default points.")
     if tolerance is None:
         *_, tolerance = _choice("method", method, METHODS)
     rows = GradientCheck()
     for point in [Point("here", params, x, y, h0)] if all(given) else check_points():
-        analytic = gradients or backward(*point[1:4], forward(*point[1:]))
-        if any(np.shape(getattr(analytic, n, None)) != getattr(point.params, n).shape for n in Params.names):
-            raise ValueError("These gradients do not have the shapes of the parameters.")
-        numerical = numerical_gradient(*point[1:], eps, method, entries, seed, progress)
+        _check_precise(point.params)
+        analytic = backward(*point[1:4], forward(*point[1:])) if gradients is None else gradients
+        for candidate in (analytic, point.params if numerical is None else numerical):
+            if any(np.shape(getattr(candidate, n, None)) != getattr(point.params, n).shape for n in Params.names):
+                raise ValueError("These gradients do not have the shapes of the parameters.")
+        expected = numerical or numerical_gradient(*point[1:], eps, method, entries, seed, progress)
         for name in Params.names:
-            a, n = getattr(analytic, name), getattr(numerical, name)
-            known = ~np.isnan(n)
-            deviation = np.where(known, np.abs(a - n), 0)
-            difference = np.linalg.norm(deviation)
-            scale = max(np.linalg.norm(a[known]), np.linalg.norm(n[known]), 1e-4)
-            worst = np.unravel_index(np.nan_to_num(deviation, nan=np.inf).argmax(), a.shape)
+            a, n = getattr(analytic, name), getattr(expected, name)
+            if np.isnan(n).all():
+                raise ValueError(f"The numerical gradient of {name} is NaN throughout: compute it anew.")
+            compared = ~np.isnan(n) | ~np.isfinite(a)  # what is not finite is wrong, whatever it should be
+            deviation = np.abs(a - n)
+            difference = np.linalg.norm(deviation[compared])
+            scale = max(np.linalg.norm(a[compared]), np.linalg.norm(n[compared]), 1e-4)
+            worst = np.where(compared, np.nan_to_num(deviation, nan=np.inf), -1).argmax()
+            worst = np.unravel_index(worst, a.shape)
             passed = bool(difference / scale < tolerance)  # False also for NaN
             numbers = map(float, (difference, difference / scale, a[worst], n[worst]))
             rows.append(GradientRow(point.name, name, *numbers, tuple(map(int, worst)), passed))
@@ -767,7 +795,7 @@ class AdaGrad:
 
     def __init__(self, eta=0.1):
         self.eta = eta
-        self.g2 = 1e-8
+        self.g2 = 1e-8  # an array from the first step on
 
     def step(self, params, grads, rate=1.0):
         """Update the parameters in place, with the learning rate times `rate`."""
@@ -795,7 +823,7 @@ class Adam:
 
     def __init__(self, eta=1e-3, beta1=0.9, beta2=0.999):
         self.eta, self.beta1, self.beta2 = eta, beta1, beta2
-        self.m = self.v = 0.0
+        self.m = self.v = 0.0  # arrays from the first step on
         self.t = 0
 
     def step(self, params, grads, rate=1.0):
@@ -880,7 +908,7 @@ def _deferred_interrupt():
     """Let SIGINT (Kernel > Interrupt, Ctrl-C) set an event instead of cutting an update step in two."""
     asked = threading.Event()
     before = signal.getsignal(signal.SIGINT)
-    # Only the main thread may have, and gets, signals; and some are another program's (None), or to be ignored.
+    # Only the main thread may set a handler. None: it was not set from Python; SIG_IGN: it is to be ignored.
     if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
         yield asked
         return
@@ -904,13 +932,13 @@ def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=10
     seq_length, batch_size : int
         T and B.
     order : {"book", "chunks", "random"}
-        "book": from beginning to end. "chunks": B at a time, in an order drawn anew; the first begins at one of the
-        first T characters, drawn anew as well, so that no epoch cuts the book where the one before did. "random":
-        anywhere, each sequence on its own.
+        "book": from beginning to end. "chunks": B at a time, in an order drawn anew, without those that do not fill a
+        batch; the first begins at one of the first T characters, drawn anew as well, so that epochs seldom cut the
+        book at the same places. "random": anywhere, each sequence on its own.
     chunks : int
         How many, for the order "chunks".
-    rng : numpy.random.Generator
-        For the orders "chunks" and "random".
+    rng : numpy.random.Generator, optional
+        For the orders "chunks" and "random"; another one each time if it is not given.
 
     Returns
     -------
@@ -926,12 +954,12 @@ def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=10
     pieces = _choice("order", order, {"book": batch_size, "chunks": chunks, "random": batch_size})
     room = seq_length - 1 if order == "chunks" else 0
     size = (length - room) // max(pieces, 1)
-    if batch_size < 1 or pieces < batch_size or size < seq_length + 1:
+    if min(seq_length, batch_size) < 1 or pieces < batch_size or size < seq_length + 1:
         raise ValueError(
             f"A book of {length} characters can't be cut into {pieces} pieces for {batch_size} sequences of "
             f"{seq_length} at a time: ask for fewer."
         )
-    per_piece = (size - 1) // seq_length
+    per_piece, rng = (size - 1) // seq_length, np.random.default_rng(rng)
     if order == "random":
         return rng.integers(0, length - seq_length, (per_piece, batch_size)), np.ones(per_piece, bool)
     first = size * np.arange(pieces)
@@ -996,13 +1024,13 @@ def train(
     ------
     ValueError
         The book is shorter than T + 2 characters or too short for the batch; epochs, steps, seq_length or batch_size
-        is not a whole number of at least 1; clip is not above 0; the order or the schedule is unknown; a character of
-        the prompt is not in the book; a parameter is not finite; the vocabulary has another size; or the checkpoint is
-        damaged or was made with other settings (the message names them).
+        is not a whole number of at least 1; sample_every is negative; clip is not above 0; the order or the schedule is
+        unknown; a character of the prompt is not in the book; a parameter is not finite; the vocabulary has another
+        size; or the checkpoint is damaged or was made with other settings (the message names them).
     IndexError
         A number in ids is not one of 0..K-1.
     TypeError
-        optimizer is a class.
+        optimizer is a class, or has no step.
 
     Warns
     -----
@@ -1014,6 +1042,8 @@ def train(
         if size is not None and not (isinstance(size, numbers.Integral) and size >= 1):
             raise ValueError(f"{name} must be a whole number, 1 or more; it is {size}.")
     ids, T = np.asarray(ids), int(seq_length)
+    if not sample_every >= 0:
+        raise ValueError(f"sample_every must be 0 (never) or more, it is {sample_every}.")
     if not clip > 0:
         raise ValueError(f"clip must be above 0 (np.inf does not clip), it is {clip}.")
     _check_ids(ids, params.vocab_size, "ids")
@@ -1025,8 +1055,8 @@ def train(
     vocab.encode(prompt)
     rate = _choice("schedule", schedule, SCHEDULES)
     optimizer = optimizer or AdaGrad()
-    if isinstance(optimizer, type):
-        raise TypeError(f"optimizer must be an optimiser, {optimizer.__name__}() for example, and not its class.")
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"optimizer must be an object with step(params, grads, rate), as AdaGrad(), not {optimizer!r}.")
 
     def places(epoch):
         rng = np.random.default_rng((seed, 0, epoch))
@@ -1073,7 +1103,10 @@ def train(
             return
         began = time.perf_counter()
         h = _rows(h)[0].copy()
-        text = synthesize(params, vocab, sample_length, prompt, seed=(seed, 1, done), h0=h)
+        try:
+            text = synthesize(params, vocab, sample_length, prompt, seed=(seed, 1, done), h0=h)
+        except FloatingPointError:  # nor can these
+            return
         run.samples.append(Sample(done, float(smooth_loss), text, params.copy(), h))
         started += time.perf_counter() - began  # not a part of training
 
@@ -1121,7 +1154,7 @@ def train(
         if run.stopped not in ("", "interrupted"):
             warnings.warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", RuntimeWarning, 2)
         save()
-        if sample_every and run.samples[-1].step != done:
+        if sample_every and not (run.samples and run.samples[-1].step == done):
             smooth_loss = smooth_losses[done - 1]
             sample(h)
     run.losses, run.smooth_losses = losses[:done], smooth_losses[:done]
@@ -1203,14 +1236,14 @@ def draw(p, u, temperature=1.0, top_p=1.0):
     Raises
     ------
     ValueError
-        temperature is negative, or top_p is not in (0, 1].
+        temperature is negative or infinite, or top_p is not in (0, 1].
 
     References
     ----------
     Holtzman et al. [4]_, sections 3.1 (top-p) and 3.3 (temperature).
     """
-    if not temperature >= 0:
-        raise ValueError(f"temperature must be 0 (the most probable character) or more, it is {temperature}.")
+    if not 0 <= temperature < np.inf:
+        raise ValueError(f"temperature must be 0 (the most probable character) or more, not {temperature}.")
     if not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1 (all characters), it is {top_p}.")
     p = np.asarray(p, np.float64)
@@ -1222,7 +1255,7 @@ def draw(p, u, temperature=1.0, top_p=1.0):
         p = np.where(nucleus(p / p.sum(axis=-1, keepdims=True), top_p), p, 0)
     total = p.cumsum(axis=-1)
     if p.ndim == 1 and np.ndim(u) == 0:  # the same, but quicker: texts are long
-        return np.count_nonzero(total <= u * total[-1])
+        return total.searchsorted(u * total[-1], side="right")
     return (total <= np.asarray(u)[..., None] * total[..., -1:]).sum(axis=-1)
 
 
@@ -1230,9 +1263,10 @@ def nucleus(p, top_p):
     """Which characters belong to the smallest set whose probability is at least top_p: bool (..., K) for p (..., K)."""
     order = np.argsort(-p, axis=-1, kind="stable")
     sorted_p = np.take_along_axis(p, order, axis=-1)
-    mass_before = np.cumsum(sorted_p, axis=-1) - sorted_p
-    inside = np.empty(p.shape, bool)
-    np.put_along_axis(inside, order, mass_before < top_p, axis=-1)
+    mass = np.cumsum(sorted_p, axis=-1)
+    inside, short = np.empty(p.shape, bool), np.ones(p.shape, bool)  # the first is in it
+    short[..., 1:] = mass[..., :-1] < top_p  # and each for which those before it are not enough
+    np.put_along_axis(inside, order, short, axis=-1)
     return inside
 
 
@@ -1260,30 +1294,34 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
     Raises
     ------
     ValueError
-        The prompt is empty or has a character that is not in the book, length is negative, h0 has another shape,
-        temperature is negative, top_p is not in (0, 1], a parameter or h0 is not finite, or the vocabulary has another
-        size.
+        The prompt is empty or has a character that is not in the book, length is not a whole number of at least 0, h0
+        has another shape, temperature is negative or infinite, top_p is not in (0, 1], a parameter or h0 is not finite,
+        or the vocabulary has another size.
+    FloatingPointError
+        The parameters are so large that the outputs o_t overflow.
     """
     _check_vocabulary(params, vocab)
     _check_finite(params)
     if not prompt:
         raise ValueError("The prompt is empty: give the network at least one character to read first.")
-    if length < 0:
-        raise ValueError(f"length must be 0 or more, it is {length}.")
+    if not (isinstance(length, numbers.Integral) and length >= 0):
+        raise ValueError(f"length must be a whole number, 0 or more; it is {length}.")
     h = np.zeros(params.hidden_size) if h0 is None else np.asarray(h0)
     if h.shape != (params.hidden_size,):
         raise ValueError(f"h0 must have the shape ({params.hidden_size},); this one has {h.shape}.")
     if not np.isfinite(h).all():
         raise ValueError("h0 holds NaN or infinity: give the hidden state of a network that has read something.")
     x, ids, fwd = vocab.encode(prompt), np.empty(length, np.intp), Forward(params, (1,))
-    *before, x = x[:, None]
+    *before, x = x[:, None]  # each is a sequence of one character; the last one is read in the loop below
     for read in before:
         hidden_states(params, read, h, fwd)
         h = fwd.h[-1]
     for n, u in enumerate(np.random.default_rng(seed).random(length)):
         hidden_states(params, x, h, fwd)
         h, o = fwd.h[-1], logits(params, fwd)[0]
-        p = np.exp(o - o.max())  # SoftMax(o) but for its sum: `draw` divides by that
+        if not math.isfinite(largest := o.max()):
+            raise FloatingPointError("The network can't write: its outputs overflow, the parameters are too large.")
+        p = np.exp(o - largest)  # SoftMax(o) but for its sum: `draw` divides by that
         ids[n] = draw(p, u, temperature, top_p)
         x = ids[n : n + 1]
     return vocab.decode(ids)
@@ -1389,7 +1427,7 @@ def _save_checkpoint(path, settings, run, optimizer, done):
             **{f"optimizer.{name}": value for name, value in vars(optimizer).items()},
         )  # fmt: skip
     except (OSError, ValueError, MemoryError) as error:
-        message = f"The checkpoint {str(path)!r} could not be saved: {error}. Training goes on; an earlier one is kept."
+        message = f"The checkpoint {str(path)!r} could not be saved: {error}. Training goes on; what it held is kept."
         warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
@@ -1415,7 +1453,9 @@ def _load_checkpoint(path, settings, run, optimizer):
             ]
             for name, value in state.items():
                 if name.startswith("optimizer."):
-                    setattr(optimizer, name.removeprefix("optimizer."), value if value.ndim else value.item())
+                    name = name.removeprefix("optimizer.")
+                    was_numpy = isinstance(getattr(optimizer, name, None), np.generic)  # its type decides the result's
+                    setattr(optimizer, name, value[()] if value.ndim or was_numpy else value.item())
     if differ:
         raise ValueError(
             f"The checkpoint {Path(path).name} was made with another {', another '.join(differ)}: "

@@ -28,8 +28,8 @@ class Bug(NamedTuple):
 
 
 BUGS = [
-    Bug("No gradient carried to the earlier step", "carried = da_t.dot(W)", "carried = 0"),
-    Bug("W in place of its transpose", "da_t.dot(W)", "da_t.dot(W.T)"),
+    Bug("No gradient carried to the earlier step", "da_t.dot(W, carried)", "pass"),
+    Bug("W in place of its transpose", "da_t.dot(W, carried)", "da_t.dot(W.T, carried)"),
     Bug(
         "tanh' applied before the carried gradient is added",
         "da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}\n        da_t *= dtanh_t",

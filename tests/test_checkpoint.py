@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -49,6 +50,29 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tmp_path, kwargs, k
     resumed = train(optimizer=kind, checkpoint=path, **kwargs)
     same(resumed, whole)
     assert resumed.stopped == ""
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_network_that_can_no_longer_write_ends_training_with_what_was_learned(every):
+    """At these learning rates the parameters are finite and the outputs are not, for a step or two."""
+    params, stopped = rnn.init_params(VOCAB.size, 12, dtype=np.float32), 0
+    for eta in 10 ** np.linspace(36.8, 37.8, 21):
+        with warnings.catch_warnings(action="ignore"):
+            settings = {"steps": 8, "sample_every": every, "progress": False}
+            result = rnn.train(params, VOCAB, IDS, optimizer=rnn.AdaGrad(float(eta)), **settings)
+        stopped += bool(result.stopped)
+        assert len(result.samples[0].text) == 200 and not result.best_params.not_finite()
+    assert stopped > 3
+
+
+@pytest.mark.parametrize("eta", [np.float64(0.1), np.float32(0.1)])
+def test_a_learning_rate_of_a_numpy_type_keeps_it_in_the_file(tmp_path, eta):
+    settings = {"sample_every": 0, "progress": False, "schedule": "cosine", "steps": 40}
+    for dtype in (np.float32, np.float64):
+        params, path = rnn.init_params(VOCAB.size, 12, dtype=dtype), tmp_path / f"{np.dtype(dtype)}.npz"
+        whole = rnn.train(params, VOCAB, IDS, **settings, optimizer=rnn.AdaGrad(eta))
+        rnn.train(params, VOCAB, IDS, **settings, optimizer=interrupting(rnn.AdaGrad, 17)(eta), checkpoint=path)
+        same(rnn.train(params, VOCAB, IDS, **settings, optimizer=rnn.AdaGrad(eta), checkpoint=path), whole)
 
 
 @pytest.mark.parametrize(("name", "last"), [("synthesize", 4), ("_save_checkpoint", 3)])

@@ -5,6 +5,7 @@ import pickle
 import re
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,10 @@ def test_the_named_parameters_are_views_into_one_vector():
     assert rnn.Params(3, 5, dtype=np.float32).flat.dtype == np.float32
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda params: pickle.loads(pickle.dumps(params))])
+copies = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+
+
+@copies
 def test_copies_of_parameters_are_views_into_one_vector_as_well(copied):
     params = copied(rnn.init_params(5, 3))
     np.testing.assert_array_equal(params.flat, rnn.init_params(5, 3).flat)
@@ -435,6 +439,37 @@ def test_a_subset_of_the_entries_holds_the_same_values_and_nan_elsewhere(course)
     assert rnn.check_gradients(*course, entries=7, progress=False).passed
 
 
+@pytest.mark.parametrize("method", rnn.METHODS)
+def test_a_numerical_gradient_that_was_computed_already_gives_the_same_check(course, method, monkeypatch):
+    numerical = rnn.numerical_gradient(*course, method=method, entries=7, progress=False)
+    check = partial(rnn.check_gradients, *course, method=method, entries=7, progress=False)
+    wrong = course[0].like(np.full_like(course[0].flat, 9.0))
+    expected = [check(gradients=gradients) for gradients in (None, wrong)]
+    monkeypatch.setattr(rnn, "numerical_gradient", None)  # it is not computed again
+    assert [check(gradients=gradients, numerical=numerical) for gradients in (None, wrong)] == expected
+    numerical.V[:] = np.nan
+    with pytest.raises(ValueError, match="numerical gradient of V is NaN throughout"):
+        check(numerical=numerical)
+
+
+def test_a_gradient_that_is_not_finite_does_not_pass_even_where_it_is_not_compared(course):
+    gradients = rnn.backward(*course[:3], rnn.forward(*course))
+    gradients.W[2, 3] = np.nan
+    row, *others = rnn.check_gradients(*course, gradients=gradients, entries=1, progress=False)
+    assert not row.passed and row.worst == (2, 3) and all(row.passed for row in others)
+
+
+def test_the_entry_that_differs_most_is_one_that_was_compared(course):
+    gradients = rnn.backward(*course[:3], rnn.forward(*course))
+    for row in rnn.check_gradients(*course, gradients=gradients, numerical=gradients, progress=False):
+        assert row.passed and row.difference == 0 and row.worst in ((0, 0), (0,))
+    sparse = gradients.like(np.where(gradients.flat == gradients.flat[::-1], gradients.flat, np.nan))
+    for name in rnn.Params.names:
+        getattr(sparse, name)[-1] = getattr(gradients, name)[-1]
+    for row in rnn.check_gradients(*course, gradients=gradients, numerical=sparse, progress=False):
+        assert row.passed and row.analytic == row.numerical
+
+
 def test_the_seed_says_which_entries_are_checked(course):
     def chosen(**seed):
         return np.flatnonzero(np.isfinite(rnn.numerical_gradient(*course, entries=1, progress=False, **seed).flat))
@@ -499,8 +534,20 @@ def test_a_backward_that_returns_something_else_is_named(course, gradients):
         rnn.check_gradients(*course, backward=lambda *_: gradients, progress=False)
 
 
+@copies
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_a_copy_of_a_forward_pass_has_the_same_gradient(copied, batch):
+    params, h0 = rnn.init_params(VOCAB.size, 10), np.zeros((*batch, 10))
+    x, y = np.random.default_rng(0).integers(VOCAB.size, size=(2, 25, *batch))
+    fwd = rnn.forward(params, x, y, h0)
+    gradients = [rnn.backward(params, x, y, one).flat for one in (copied(fwd), fwd)]
+    np.testing.assert_allclose(*gradients, atol=1e-14)
+
+
 def test_backward_refuses_a_forward_pass_of_another_sequence(course):
     params, x, y, _ = course
+    with pytest.raises(ValueError, match="fwd must be what forward returned"):
+        rnn.backward(rnn.init_params(VOCAB.size, 9), x, y, rnn.forward(*course))
     with pytest.raises(ValueError, match="fwd must be what forward returned"):
         rnn.backward(params, x[:5], y[:5], rnn.forward(*course))
 
@@ -509,6 +556,8 @@ def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
     params, *point = course
     with pytest.raises(ValueError, match=r"needs float64.*float32: use params.astype\(float\)"):
         rnn.check_gradients(params.astype(np.float32), *point)
+    with pytest.raises(ValueError, match="needs float64"):
+        rnn.check_gradients(params.astype(np.float32), *point, numerical=params)
     broken = params.copy()
     broken.V[1, 1] = np.nan
     with pytest.raises(ValueError, match="V holds NaN"):
@@ -517,8 +566,16 @@ def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
         rnn.check_gradients(params)
     with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
         rnn.check_gradients(gradients=params)
+    with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
+        rnn.check_gradients(numerical=params)
+    with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
+        rnn.check_gradients(gradients={})
     with pytest.raises(ValueError, match="do not have the shapes"):
         rnn.check_gradients(params, *point, gradients=rnn.Params(2, 2))
+    with pytest.raises(ValueError, match="do not have the shapes"):
+        rnn.check_gradients(params, *point, numerical=rnn.Params(2, 2))
+    with pytest.raises(ValueError, match="do not have the shapes"):
+        rnn.check_gradients(params, *point, numerical={})
 
 
 # ------------------------------------------------------------------------------------------------ optimisers, training
@@ -596,6 +653,8 @@ def test_a_piece_must_hold_one_sequence_and_the_character_after_it():
     np.testing.assert_array_equal(rnn.sequence_starts(4 * 26, 25, 4)[0], [[0, 26, 52, 78]])
     with pytest.raises(ValueError, match="A book of 103 characters can't be cut into 4 pieces"):
         rnn.sequence_starts(4 * 26 - 1, 25, 4)
+    with pytest.raises(ValueError, match="sequences of 0 at a time"):
+        rnn.sequence_starts(100, 0)
 
 
 def test_random_places_are_all_in_the_book_and_each_is_fresh():
@@ -604,6 +663,7 @@ def test_random_places_are_all_in_the_book_and_each_is_fresh():
     assert len(np.unique(starts)) > 5
     rng = np.random.default_rng(0)
     assert {int(rnn.sequence_starts(12, 10, 1, "random", rng=rng)[0][0, 0]) for _ in range(20)} == {0, 1}
+    assert len({rnn.sequence_starts(10**6, order="random")[0][0, 0] for _ in range(3)}) > 1
 
 
 @pytest.mark.parametrize("order", ["book", "chunks", "random"])
@@ -795,6 +855,8 @@ def test_training_shows_epoch_and_smooth_loss(capsys):
     ("kwargs", "complaint"),
     [
         ({"steps": 0}, "steps must be a whole number, 1 or more; it is 0"),
+        ({"sample_every": -1}, "sample_every must be 0"),
+        ({"sample_every": np.nan}, "sample_every must be 0"),
         ({"clip": 0}, "clip must be above 0"),
         ({"clip": np.nan}, "clip must be above 0"),
         ({"epochs": 1.5}, "epochs must be a whole number, 1 or more; it is 1.5"),
@@ -813,9 +875,12 @@ def test_training_says_what_is_wrong_with_its_input(kwargs, complaint):
         train(**kwargs)
 
 
-def test_training_asks_for_an_optimiser_where_it_gets_a_class():
-    with pytest.raises(TypeError, match=r"must be an optimiser, Adam\(\) for example"):
-        train(optimizer=rnn.Adam)
+@pytest.mark.parametrize("optimizer", [rnn.Adam, 3])
+def test_training_asks_for_an_optimiser_where_it_gets_something_else(optimizer):
+    with pytest.raises(
+        TypeError, match=r"optimizer must be an object with step\(params, grads, rate\), as AdaGrad\(\)"
+    ):
+        train(optimizer=optimizer)
 
 
 def test_sizes_of_numpy_types_train_as_those_of_python():
@@ -928,6 +993,7 @@ def test_the_nucleus_takes_the_first_of_equally_probable_characters_and_no_more_
     inside = p == 3 / 128
     inside[np.flatnonzero(~inside)[:16]] = True  # half of the others: 1/8
     np.testing.assert_array_equal(rnn.nucleus(np.tile(p, (2, 1)), 7 / 8), [inside, inside])
+    np.testing.assert_array_equal(rnn.nucleus(np.array([0.2, 0.2, 0.24, 0.24, 0.12]), 0.48), [0, 0, 1, 1, 0])
 
 
 def test_without_top_p_the_rarest_character_may_be_drawn():
@@ -955,9 +1021,11 @@ def test_the_whole_prompt_is_read_before_the_network_writes():
         ({"prompt": ""}, "prompt is empty"),
         ({"params": rnn.Params(8, VOCAB.size, np.full(rnn.Params(8, VOCAB.size).flat.size, np.nan))}, "W holds NaN"),
         ({"prompt": "fox #1"}, "'#'"),
-        ({"length": -1}, "length must be 0 or more"),
+        ({"length": -1}, "length must be a whole number, 0 or more"),
+        ({"length": 2.5}, "length must be a whole number, 0 or more"),
         ({"temperature": -0.1}, "temperature must be 0"),
         ({"temperature": np.nan}, "temperature must be 0"),
+        ({"temperature": np.inf}, "temperature must be 0"),
         ({"top_p": 0}, "top_p must be above 0"),
         ({"top_p": 1.1}, "top_p must be above 0"),
         ({"h0": np.zeros(3)}, r"h0 must have the shape \(8,\)"),
@@ -967,6 +1035,14 @@ def test_the_whole_prompt_is_read_before_the_network_writes():
 def test_synthesize_says_what_is_wrong_with_its_input(kwargs, complaint):
     with pytest.raises(ValueError, match=complaint):
         rnn.synthesize(**{"params": rnn.Params(8, VOCAB.size), "vocab": VOCAB, **kwargs})
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_network_whose_outputs_overflow_cannot_write(sign):
+    params = rnn.Params(8, VOCAB.size, dtype=np.float32)
+    params.b[:], params.V[:] = 3, sign * 3e38
+    with np.errstate(over="ignore"), pytest.raises(FloatingPointError, match="outputs overflow"):
+        rnn.synthesize(params, VOCAB)
 
 
 # ------------------------------------------------------------------------------------------- keeping what was learned
