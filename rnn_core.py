@@ -1254,7 +1254,7 @@ def draw(p, u, temperature=1.0, top_p=1.0):
     if top_p < 1:
         p = np.where(nucleus(p / p.sum(axis=-1, keepdims=True), top_p), p, 0)
     total = p.cumsum(axis=-1)
-    if p.ndim == 1 and np.ndim(u) == 0:  # the same, but quicker: texts are long
+    if p.ndim == 1:  # the same, but quicker: texts are long
         return total.searchsorted(u * total[-1], side="right")
     return (total <= np.asarray(u)[..., None] * total[..., -1:]).sum(axis=-1)
 

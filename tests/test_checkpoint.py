@@ -65,8 +65,8 @@ def test_a_network_that_can_no_longer_write_ends_training_with_what_was_learned(
     assert stopped > 3
 
 
-@pytest.mark.parametrize("eta", [np.float64(0.1), np.float32(0.1)])
-def test_a_learning_rate_of_a_numpy_type_keeps_it_in_the_file(tmp_path, eta):
+@pytest.mark.parametrize("eta", [0.1, np.float64(0.1), np.float32(0.1)])
+def test_a_learning_rate_keeps_its_type_in_the_file(tmp_path, eta):
     settings = {"sample_every": 0, "progress": False, "schedule": "cosine", "steps": 40}
     for dtype in (np.float32, np.float64):
         params, path = rnn.init_params(VOCAB.size, 12, dtype=dtype), tmp_path / f"{np.dtype(dtype)}.npz"
