@@ -374,9 +374,7 @@ def hidden_states(params, x, h0, fwd):
 
 def logits(params, fwd):
     """Fill fwd.p with o_1, ..., o_T from fwd.h, for `softmax` to turn into p_1, ..., p_T; return its rows."""
-    V_T = params.V.T
-    if fwd.p.ndim == 3:  # a batch: T products, each faster with V_T stored by rows
-        V_T = V_T.copy()
+    V_T = params.V.T if fwd.p.ndim == 2 else params.V.T.copy()  # in a batch, faster stored by rows
     np.matmul(fwd.h[1:], V_T, out=fwd.p)
     o = _rows(fwd.p)
     o += params.c  # o_t = V h_t + c
