@@ -28,8 +28,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import rnn_core as rnn
+from lab.gradcheck import check_gradients
+from lab.speed import as_the_equations, interleave, learn
+from lab.training import Reading, train
 from report.show import COLOURS, LINES, use_house_style
-from report.speed import Tutorial, interleave
 
 HERE = Path(__file__).parent
 BOOK = HERE.parent / "data" / "the_drowned_bell.txt"
@@ -50,24 +52,23 @@ GROWTH = {  # (T, m, B)
 
 
 def batches(ids, B, steps):
-    """The x and y of the first steps, each int64 (steps, T, B), as rnn_core.train reads them."""
-    starts, _ = rnn.sequence_starts(len(ids), T, B)
-    text = ids[starts[:steps, None, :] + np.arange(T + 1)[:, None]].astype(np.int64)
-    return text[:, :-1], text[:, 1:]
+    """The x and y of the first steps, each int64 (steps, T, B), as lab.training.train reads them."""
+    x, y, _ = zip(*Reading(ids, T, B).steps(0, steps), strict=True)
+    return tuple(np.reshape(text, (steps, T, B)).astype(np.int64) for text in (x, y))
 
 
 def with_rnn_core(vocab, ids, B, dtype):
     params = rnn.init_params(vocab.size, M, dtype=dtype)
 
     def run(steps):
-        result = rnn.train(params, vocab, ids, steps=steps, batch_size=B, sample_every=0, progress=False)
+        result = train(params, Reading(ids, T, B), steps=steps, progress=False)
         return result.losses, result.seconds
 
     return run
 
 
 def with_tutorial(vocab, ids, B, dtype):
-    return lambda steps: Tutorial(rnn.init_params(vocab.size, M, dtype=dtype), ETA, CLIP).train(ids, steps, T)
+    return lambda steps: learn(as_the_equations, rnn.init_params(vocab.size, M, dtype=dtype), ids, steps, T)
 
 
 def with_torch(vocab, ids, B, dtype, fused=False, compiled=False):
@@ -231,10 +232,9 @@ def growth(vocab, ids):
     rows, peak = [], matrix_peak()
     for seq_length, m, B in dict.fromkeys(point for points in GROWTH.values() for point in points):
         flops = operations(seq_length, m, B, vocab.size)
-        options = {"steps": int(np.clip(1e9 / flops, 3, 100)), "seq_length": seq_length, "batch_size": B}
+        steps, reading = int(np.clip(1e9 / flops, 3, 100)), Reading(ids, seq_length, B)
         params = rnn.init_params(vocab.size, m, dtype=np.float32)
-        runs = [rnn.train(params, vocab, ids, sample_every=0, progress=False, **options) for _ in range(5)]
-        seconds = min(run.seconds for run in runs) / options["steps"]
+        seconds = min(train(params, reading, steps=steps, progress=False).seconds for _ in range(5)) / steps
         peak = max(peak, matrix_peak())
         rows.append({"T": seq_length, "m": m, "B": B, "us": 1e6 * seconds, "gflops": flops / seconds / 1e9})
     return [row | {"of_peak": row["gflops"] / peak} for row in rows], peak
@@ -244,7 +244,7 @@ def check_and_write(vocab, ids):
     """The seconds of a full central-difference check at m = 10, and of 100,000 characters written, at best."""
     small, large = rnn.init_params(vocab.size, 10), rnn.init_params(vocab.size, M, dtype=np.float32)
     tasks = (
-        partial(rnn.check_gradients, small, ids[:T], ids[1 : T + 1], np.zeros(10), method="central", progress=False),
+        partial(check_gradients, small, ids[:T], ids[1 : T + 1], np.zeros(10), method="central", progress=False),
         partial(rnn.synthesize, large, vocab, 100_000),
     )
     best = []
@@ -272,7 +272,7 @@ def memory_of_a_large_book(path):
     ids = vocab.encode(text)
     stages["its characters numbered"] = peak_memory()
     params = rnn.init_params(vocab.size, M, dtype=np.float32)
-    rnn.train(params, vocab, ids, steps=300, sample_every=0, progress=False)
+    train(params, Reading(ids), steps=300, progress=False)
     stages["300 steps of training"] = peak_memory()
     print(json.dumps(stages))
 

@@ -9,7 +9,7 @@ import joblib
 from bench import BOOK, HERE, machine
 
 import rnn_core as rnn
-from report.sweep import BEST, SETTINGS, spread, sweep
+from lab.sweep import BEST, SETTINGS, spread, sweep
 
 SEEDS = range(5)
 RUNS = {
@@ -29,7 +29,7 @@ def main():
     runs = {
         name: {
             "steps": RUNS[name]["steps"],
-            "characters": RUNS[name]["steps"] * RUNS[name].get("batch_size", 1) * 25,
+            "characters": RUNS[name]["steps"] * RUNS[name].get("reading", {}).get("batch_size", 1) * 25,
             "lowest": [outcome.lowest for outcome in of_seeds],
             "last": [float(outcome.smooth_losses[-1]) for outcome in of_seeds],
             "bits": [outcome.bits for outcome in of_seeds],

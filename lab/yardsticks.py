@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_core import _check_ids
+from rnn_core import check_ids
 
 
 class Level(NamedTuple):
@@ -147,7 +147,7 @@ class NGram:
     def _checked(self, ids):
         """Characters as int64, so that keys do not overflow, or a clear error."""
         ids = np.asarray(ids)
-        _check_ids(ids, self.vocab_size, "NGram")
+        check_ids(ids, self.vocab_size, "NGram")
         return ids.astype(np.int64)
 
 

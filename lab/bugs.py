@@ -19,29 +19,29 @@ class Bug(NamedTuple):
     @property
     def backward(self):
         """The wrong `backward`, with the signature of the right one."""
-        source = inspect.getsource(rnn_core._backward)
+        source = inspect.getsource(rnn_core.backward)
         if source.count(self.right) != 1:
             raise LookupError(f"The lines of the bug {self.name!r} do not occur exactly once in backward: {self.right}")
         namespace = dict(vars(rnn_core))
         exec(source.replace(self.right, self.wrong), namespace)
-        return lambda params, x, y, fwd: namespace["_backward"](params, x, y, fwd, params.like(params.flat.copy()))
+        return namespace["backward"]
 
 
 BUGS = [
-    Bug("No gradient carried to the earlier step", "da_t.dot(W, carried)", "pass"),
-    Bug("W in place of its transpose", "da_t.dot(W, carried)", "da_t.dot(W.T, carried)"),
+    Bug("No gradient carried to the earlier step", "delta_t.dot(W, carried)", "pass"),
+    Bug("W in place of its transpose", "delta_t.dot(W, carried)", "delta_t.dot(W.T, carried)"),
     Bug(
         "tanh' applied before the carried gradient is added",
-        "da_t += carried  # dL/dh_t = V^T dL/do_t + W^T dL/da_{t+1}\n        da_t *= dtanh_t",
-        "da_t *= dtanh_t\n        da_t += carried",
+        "delta_t += carried\n        delta_t *= dtanh_t",
+        "delta_t *= dtanh_t\n        delta_t += carried",
     ),
     Bug("tanh' computed from a in place of h", "np.square(fwd.h[1:], out=fwd.dtanh)", "np.arctanh(fwd.h[1:]) ** 2"),
     Bug(
         "h before the first step taken as zero",
-        "np.dot(h_prev.T, da, out=grads.W.T)",
-        "np.dot(h_prev[B:].T, da[B:], out=grads.W.T)",
+        "np.dot(h_prev.T, delta, out=out.W.T)",
+        "np.dot(h_prev[B:].T, delta[B:], out=out.W.T)",
     ),
-    Bug("b summed over one step too few", "np.dot(fwd.ones, da, out=grads.b)", "np.sum(da[B:], axis=0, out=grads.b)"),
+    Bug("b summed over one step too few", "np.dot(fwd.ones, delta, out=out.b)", "np.sum(delta[B:], axis=0, out=out.b)"),
     Bug("SoftMax without the minus one-hot", "g[rows, y.ravel()] -= 1 / B", "pass"),
     Bug(
         "Sum over the batch in place of the mean",

@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 
 import rnn_core as rnn
+from lab.training import Reading, train
 
 EVERY = 100  # of the smooth losses, each 100th is kept
 
@@ -23,13 +24,20 @@ SETTINGS = {
     "AdaGrad 0.1, orthogonal": {"optimizer": rnn.AdaGrad, "scheme": "orthogonal"},
     "Adam 0.001, scaled": {"optimizer": rnn.Adam, "scheme": "scaled"},
     "Adam 0.002, cosine, orthogonal": ADAM,
-    "Adam 0.002, cosine, orthogonal, chunks": {**ADAM, "order": "chunks"},
-    "Adam 0.002, cosine, orthogonal, random places": {**ADAM, "order": "random"},
-    "Adam 0.008, cosine, orthogonal, B = 16": {**ADAM, "optimizer": partial(rnn.Adam, 0.008), "batch_size": 16},
+    "Adam 0.002, cosine, orthogonal, chunks": {**ADAM, "reading": {"order": "chunks"}},
+    "Adam 0.002, cosine, orthogonal, random places": {**ADAM, "reading": {"order": "random"}},
+    "Adam 0.008, cosine, orthogonal, B = 16": {
+        **ADAM,
+        "optimizer": partial(rnn.Adam, 0.008),
+        "reading": {"batch_size": 16},
+    },
 }
 BEST = {
-    **ADAM, "optimizer": partial(rnn.Adam, 0.008), "batch_size": 64, "order": "chunks", "chunks": 640, "clip": 0.1,
-}  # fmt: skip
+    **ADAM,
+    "optimizer": partial(rnn.Adam, 0.008),
+    "clip": 0.1,
+    "reading": {"batch_size": 64, "order": "chunks", "chunks": 640},
+}
 
 
 class Outcome(NamedTuple):
@@ -65,8 +73,8 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     Parameters
     ----------
     setting : dict
-        Arguments for `rnn_core.train`; besides, `scheme` for `rnn_core.init_params`, and under `optimizer` a function
-        that makes one, since an optimiser serves one run only.
+        Arguments for `lab.training.train`; besides, `scheme` for `rnn_core.init_params`, under `reading` arguments for
+        `lab.training.Reading`, and under `optimizer` a function that makes one, since it serves one run only.
     seed : int
     vocab : rnn_core.Vocabulary
     ids, held_out_ids : int array
@@ -79,11 +87,9 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     """
     setting = dict(setting)
     optimizer, scheme = setting.pop("optimizer")(), setting.pop("scheme")
+    reading = Reading(ids, seed=seed, **setting.pop("reading", {}))
     params = rnn.init_params(vocab.size, hidden_size, scheme=scheme, seed=seed, dtype=np.float32)
-    prompt = vocab.chars[0]  # nothing is sampled, but a prompt must be in the book
-    result = rnn.train(
-        params, vocab, ids, optimizer=optimizer, seed=seed, sample_every=0, prompt=prompt, progress=False, **setting
-    )
+    result = train(params, reading, optimizer=optimizer, progress=False, **setting)
     if result.stopped == "interrupted":  # half a run is no outcome, and the others need not begin
         raise KeyboardInterrupt
     h = result.h.reshape(-1, hidden_size)[-1]

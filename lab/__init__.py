@@ -1,0 +1,1 @@
+"""What one does with the network of `rnn_core`: instruments and experiments."""

@@ -1,0 +1,208 @@
+"""Keeping what was learned: parameters, and checkpoints of training, in files that are whole or not there.
+
+Nothing is ever unpickled from them.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from lab.training import Sample
+from rnn_core import Params, Vocabulary, code_points
+
+
+def save_params(path, params, vocab):
+    """Save parameters and the characters they are for, as .npz. The file is complete or not there at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file that is there already is replaced.
+    params : Params
+    vocab : Vocabulary
+    """
+    params.check(vocab)
+    _write_npz(path, flat=params.flat, hidden_size=params.hidden_size, chars=code_points(vocab.chars))
+
+
+def load_params(path, vocab):
+    """Load what `save_params` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+    vocab : Vocabulary
+        The characters that the parameters must be for.
+
+    Returns
+    -------
+    Params
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        The file is damaged, or made for another vocabulary.
+    """
+    with _reading(path, "saved parameters") as file:
+        chars = file["chars"].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        params = Params(int(file["hidden_size"]), len(chars), file["flat"])
+    if chars != vocab.chars:
+        raise ValueError(
+            f"{Path(path).name} was made for another vocabulary ({len(chars)} characters, this book has {vocab.size}): "
+            "load it with the book that it was trained on."
+        )
+    return params
+
+
+def _write_npz(path, **arrays):
+    """Write a file that is whole or not there: a crash or a full disk leaves the previous one as it was."""
+    path = Path(path).expanduser()
+    new = path.with_name(path.name + ".new")
+    if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
+        raise ValueError(f"{', '.join(objects)} can't be saved: only numbers, text and arrays of them can")
+    try:
+        with open(new, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _reading(path, what):
+    """Open an .npz file, and report whatever is wrong with it in one sentence. Nothing is ever unpickled."""
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file with {what} at {str(path)!r}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:  # compares the checksums of all that is in it
+                raise ValueError("a checksum is wrong")
+        with np.load(path, allow_pickle=False) as file:
+            yield file
+    except Exception as error:  # a damaged file can raise anything: BadZipFile, KeyError, OverflowError, zlib.error ...
+        raise ValueError(f"{path.name} does not hold {what}, or it is damaged: {str(error).rstrip('.')}.") from None
+
+
+class Checkpoint:
+    """A file in which `lab.training.train` keeps all that it needs to go on after whatever ended it.
+
+    Parameters
+    ----------
+    path : str or path-like
+    every : int
+        Save after every so many update steps, and at the end; 0: at the end only.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder is not there.
+    """
+
+    def __init__(self, path, every=5000):
+        self.path, self.every = Path(path).expanduser(), every
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(f"There is no folder {str(self.path.parent)!r} for a checkpoint: make it first.")
+
+    def due(self, done):
+        """Whether it is time to save after so many update steps."""
+        return bool(self.every) and done % self.every == 0
+
+    def resume(self, run, optimizer, settings):
+        """If the file is there, put `run` and `optimizer` into the state that it holds.
+
+        With a constant learning rate nothing that was learned depends on how many steps were to follow, so the file of
+        a run is good for a longer one, too.
+
+        Parameters
+        ----------
+        run : lab.training.Training
+        optimizer : object
+            As it is before its first step.
+        settings : dict
+            All that the run depends on: the file is for these only.
+
+        Raises
+        ------
+        ValueError
+            The file is damaged, was made with other settings (the message names them), or has made more steps.
+        """
+        self.settings = json.loads(json.dumps(settings, default=_plain))
+        if not self.path.exists():
+            return
+        with _reading(self.path, "a checkpoint") as file:
+            saved = json.loads(str(file["settings"]))
+            if self.settings["schedule"] == "constant":
+                saved["steps"] = self.settings["steps"]
+            differ = [name for name in self.settings | saved if self.settings.get(name) != saved.get(name)]
+            state = {} if differ else {name: file[name] for name in file.files}
+            done = len(state.get("losses", ()))
+            if not differ and done <= len(run.losses):
+                _restore(run, optimizer, state, done)
+        if differ:
+            advice = "train with what it was made with, or choose another file"
+            if differ == ["steps"]:
+                advice += "; only a run with a constant learning rate can be made longer"
+            raise ValueError(
+                f"The checkpoint {self.path.name} was made with another {', another '.join(differ)}: {advice}."
+            )
+        if done > len(run.losses):
+            raise ValueError(
+                f"The checkpoint {self.path.name} has made {done:,} steps already, more than the {len(run.losses):,} "
+                "asked for: ask for more, or choose another file."
+            )
+
+    def save(self, run, optimizer):
+        """Save the state of a run; if that fails, warn and let it go on. What is not finite replaces nothing."""
+        if run.params.not_finite():
+            return
+        samples = [(sample.step, sample.smooth_loss, sample.text) for sample in run.samples]
+        try:
+            _write_npz(
+                self.path, settings=json.dumps(self.settings), seconds=run.seconds,
+                params=run.params.flat, h=run.h,
+                best_params=run.best_params.flat, best_h=run.best_h, best_step=run.best_step,
+                losses=run.losses[: run.done], smooth_losses=run.smooth_losses[: run.done],
+                samples=json.dumps(samples),
+                sample_params=np.array([sample.params.flat for sample in run.samples]),
+                sample_h=np.array([sample.h for sample in run.samples]),
+                **{f"optimizer.{name}": value for name, value in vars(optimizer).items()},
+            )  # fmt: skip
+        except (OSError, ValueError, MemoryError) as error:
+            message = f"The checkpoint {str(self.path)!r} could not be saved: {error}."
+            warnings.warn(f"{message} Training goes on; what it held is kept.", RuntimeWarning, stacklevel=3)
+
+
+def _restore(run, optimizer, state, done):
+    """Put `run` and `optimizer` into the state that was read from a file."""
+    run.params.flat[:], run.best_params.flat[:] = state["params"], state["best_params"]
+    run.h[...], run.best_h[...] = state["h"], state["best_h"]
+    run.best_step, run.seconds, run.done = int(state["best_step"]), float(state["seconds"]), done
+    run.losses[:done], run.smooth_losses[:done] = state["losses"], state["smooth_losses"]
+    run.smooth_loss = run.smooth_losses[done - 1]
+    texts = json.loads(str(state["samples"]))
+    for sample, flat, h in zip(texts, state["sample_params"], state["sample_h"], strict=True):
+        run.samples.append(Sample(*sample, run.params.like(flat), h))
+    for name, value in state.items():
+        if name.startswith("optimizer."):
+            name = name.removeprefix("optimizer.")
+            was_numpy = isinstance(getattr(optimizer, name, None), np.generic)  # its type decides the result's
+            setattr(optimizer, name, value[()] if value.ndim or was_numpy else value.item())
+
+
+def _plain(value):
+    """What stands for a setting in JSON: for an array its digest, for a vocabulary its characters."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return hashlib.sha256(np.ascontiguousarray(value)).hexdigest()[:16]
+    return value.chars if isinstance(value, Vocabulary) else getattr(value, "tolist", value.__str__)()

@@ -1,0 +1,443 @@
+"""Training by truncated back-propagation through time: what is read, the loop, and what comes out of it.
+
+References
+----------
+.. [1] I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+"""
+
+import math
+import numbers
+import signal
+import threading
+import time
+import traceback
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+import rnn_core
+from lab.progress import bar
+from rnn_core import AdaGrad, Forward, Params, Vocabulary, check_ids, choose, forward, synthesize
+
+SCHEDULES = {  # the learning rate, as a share of the first one, when this share of the steps is done
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+}
+
+
+def _check_whole(**sizes):
+    for name, size in sizes.items():
+        if size is not None and not (isinstance(size, numbers.Integral) and size >= 1):
+            raise ValueError(f"{name} must be a whole number, 1 or more; it is {size}.")
+
+
+def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=100, rng=None):
+    """Where in the book the sequences of one epoch start.
+
+    The book is cut into equal chunks, and each is read from its beginning, T characters a step, until fewer than T + 1
+    are left. In the order of the book there are B chunks, read side by side; with B = 1 that is the whole book.
+
+    Parameters
+    ----------
+    length : int
+        The number of characters in the book.
+    seq_length, batch_size : int
+        T and B.
+    order : {"book", "chunks", "random"}
+        "book": from beginning to end. "chunks": B at a time, in an order drawn anew, without those that do not fill a
+        batch; the first begins at one of the first T characters, drawn anew as well, so that epochs seldom cut the
+        book at the same places. "random": anywhere, each sequence on its own.
+    chunks : int
+        How many, for the order "chunks".
+    rng : numpy.random.Generator, optional
+        For the orders "chunks" and "random"; another one each time if it is not given.
+
+    Returns
+    -------
+    starts : int ndarray (steps, B)
+    fresh : bool ndarray (steps,)
+        Where the hidden state must be set to zero, because the sequences do not continue those of the step before.
+
+    Raises
+    ------
+    ValueError
+        The order is unknown, or the book is too short for so many streams.
+    """
+    pieces = choose("order", order, {"book": batch_size, "chunks": chunks, "random": batch_size})
+    room = seq_length - 1 if order == "chunks" else 0
+    size = (length - room) // max(pieces, 1)
+    if min(seq_length, batch_size) < 1 or pieces < batch_size or size < seq_length + 1:
+        raise ValueError(
+            f"A book of {length} characters can't be cut into {pieces} pieces for {batch_size} sequences of "
+            f"{seq_length} at a time: ask for fewer."
+        )
+    per_piece, rng = (size - 1) // seq_length, np.random.default_rng(rng)
+    if order == "random":
+        return rng.integers(0, length - seq_length, (per_piece, batch_size)), np.ones(per_piece, bool)
+    first = size * np.arange(pieces)
+    if order == "chunks":
+        first = rng.permutation(first) + rng.integers(room + 1)
+    first = first[: pieces // batch_size * batch_size].reshape(-1, 1, batch_size)
+    starts = (first + seq_length * np.arange(per_piece)[:, None]).reshape(-1, batch_size)
+    return starts, np.arange(len(starts)) % per_piece == 0
+
+
+class Reading:
+    """The book as a stream of sequences: what training reads, in which order.
+
+    Parameters
+    ----------
+    ids : int array (N,)
+        The book: `Vocabulary.encode` of its text.
+    seq_length, batch_size, order, chunks
+        T, B and where the sequences come from: see `sequence_starts`.
+    seed : int
+        Of the orders "chunks" and "random".
+
+    Attributes
+    ----------
+    shape : tuple
+        The shape of x and of y: (T,), or (T, B) if B > 1.
+    steps_per_epoch : int
+
+    Raises
+    ------
+    ValueError
+        The book is shorter than T + 2 characters or too short for the batch, the order is unknown, or seq_length or
+        batch_size is not a whole number of at least 1.
+    """
+
+    def __init__(self, ids, seq_length=25, batch_size=1, order="book", chunks=100, seed=0):
+        _check_whole(seq_length=seq_length, batch_size=batch_size)
+        self.ids, self.seq_length, self.batch_size = np.asarray(ids), int(seq_length), int(batch_size)
+        self.order, self.chunks, self.seed = order, chunks, seed
+        if self.ids.ndim != 1 or len(self.ids) < seq_length + 2:
+            size = " x ".join(map(str, self.ids.shape))
+            raise ValueError(
+                f"The book has {size} characters; sequences of {seq_length} need at least {seq_length + 2}, in one row."
+            )
+        self.shape = (self.seq_length,) if batch_size == 1 else (self.seq_length, self.batch_size)
+        self.steps_per_epoch = len(self.starts(0)[0])
+
+    def starts(self, epoch):
+        """What `sequence_starts` returns for an epoch, from 0 on."""
+        rng = np.random.default_rng((self.seed, 0, epoch))
+        return sequence_starts(len(self.ids), self.seq_length, self.batch_size, self.order, self.chunks, rng)
+
+    def steps(self, done, upto):
+        """Yield what the update steps after the first `done` read, up to step `upto`.
+
+        Yields
+        ------
+        x, y : int ndarray (T,) or (T, B)
+        fresh : bool
+            Whether the hidden state must be set to zero before.
+        """
+        windows = sliding_window_view(self.ids, self.seq_length + 1)
+        while done < upto:
+            epoch, first = divmod(done, self.steps_per_epoch)
+            starts, fresh = self.starts(epoch)
+            starts = starts[:, 0] if self.batch_size == 1 else starts
+            last = min(self.steps_per_epoch, first + upto - done)
+            for i in range(first, last):
+                text = windows[starts[i]].T  # (T+1,) or (T+1, B)
+                yield text[:-1], text[1:], fresh[i]
+            done += last - first
+
+
+class Samples(NamedTuple):
+    """What `train` lets the network write on the way.
+
+    Attributes
+    ----------
+    vocab : Vocabulary
+    every : int
+        Before every so many update steps.
+    length : int
+        How many characters.
+    prompt, seed
+        See `synthesize`; each sample has a seed of its own, which follows from this one.
+    """
+
+    vocab: Vocabulary
+    every: int = 10_000
+    length: int = 200
+    prompt: str = "."
+    seed: int = 0
+
+
+class Sample(NamedTuple):
+    """What the network was, and wrote, when `step` update steps were done.
+
+    Attributes
+    ----------
+    step : int
+    smooth_loss : float
+        In nats per sequence.
+    text : str
+        The synthesized text, without the prompt.
+    params : Params
+        A copy of the parameters.
+    h : ndarray (m,)
+        The hidden state that the text starts from: the one that training carries on (of a batch, the first).
+    """
+
+    step: int
+    smooth_loss: float
+    text: str
+    params: Params
+    h: np.ndarray
+
+
+@dataclass
+class Training:
+    """The state of a training run between two update steps, and so the result of `train`.
+
+    Attributes
+    ----------
+    params, h : Params, ndarray (m,) or (B, m)
+        The parameters after the last step, and the hidden state.
+    losses, smooth_losses : ndarray (steps,)
+        In nats per sequence (summed over its T characters, mean over the batch): L, and its moving average
+        0.999 smooth_loss + 0.001 L, which starts at the first L.
+    smooth_loss : float
+        The last one of these; NaN before the first step.
+    best_params, best_h, best_step : Params, ndarray (m,) or (B, m), int
+        The parameters and the hidden state at the lowest smooth loss, which is `smooth_losses[best_step]`: as they were
+        before that step's update.
+    done : int
+        How many update steps are done.
+    samples : list of Sample
+        One before the first and before every so many steps, and one after the last.
+    seconds : float
+        The time that the update steps took, without that for the samples.
+    stopped : str
+        "interrupted" (Kernel > Interrupt), or what went wrong, and at which step; empty if nothing was amiss.
+    """
+
+    params: Params
+    h: np.ndarray
+    losses: np.ndarray
+    smooth_losses: np.ndarray
+    best_params: Params
+    best_h: np.ndarray
+    best_step: int = 0
+    smooth_loss: float = np.nan
+    done: int = 0
+    samples: list = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: str = ""
+
+    def note(self, loss, h):
+        """Keep the loss of the step at hand, and if it is the best so far, the parameters and h, before its update."""
+        n = self.done
+        self.smooth_loss = 0.999 * self.smooth_losses[n - 1] + 0.001 * loss if n else loss
+        self.losses[n], self.smooth_losses[n] = loss, self.smooth_loss
+        if n == 0 or self.smooth_loss < self.smooth_losses[self.best_step]:
+            self.best_step = n
+            self.best_params.flat[:], self.best_h[...] = self.params.flat, h
+
+    def write(self, samples):
+        """Add a sample, unless the parameters are such that the network can't write: training is about to stop then."""
+        if self.params.not_finite():
+            return
+        h = self.h.reshape(-1, self.params.hidden_size)[0].copy()
+        options = {"seed": (samples.seed, 1, self.done), "h0": h}
+        try:
+            text = synthesize(self.params, samples.vocab, samples.length, samples.prompt, **options)
+        except FloatingPointError:
+            return
+        self.samples.append(Sample(self.done, float(self.smooth_loss), text, self.params.copy(), h))
+
+
+@contextmanager
+def _deferred_interrupt():
+    """Let SIGINT (Kernel > Interrupt, Ctrl-C) set an event instead of cutting an update step in two."""
+    asked = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    # Only the main thread may set a handler. None: it was not set from Python; SIG_IGN: it is to be ignored.
+    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
+        yield asked
+        return
+    signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _errors_end(run):
+    """Let an error in a later step than the first end training, so that what was learned until then is not lost."""
+    try:
+        yield
+    except Exception as error:
+        if run.done == 0:
+            raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        run.stopped = f"step {run.done:,}: {type(error).__name__} in line {place.lineno} of {place.name}: {error}"
+
+
+def train(
+    params, reading, *, epochs=1, steps=None, optimizer=None, schedule="constant", clip=5.0,
+    backward=rnn_core.backward, samples=None, progress=True, checkpoint=None,
+):  # fmt: skip
+    """Train on a book by truncated back-propagation through time.
+
+    The hidden state is carried on from step to step, and set to zero where the text does not go on: at the start of
+    each epoch, and where the reading says so.
+
+    Parameters
+    ----------
+    params : Params
+        Where to start. They are copied; their type, float32 or float64, is the type of the whole computation.
+    reading : Reading
+        The book as a stream of sequences.
+    epochs : int
+        How often to read the book.
+    steps : int, optional
+        How many update steps to make, if not whole epochs.
+    optimizer : object with step(params, grads, rate), optional
+        AdaGrad() if it is not given. It serves one run only, because it remembers. Its attributes must be numbers and
+        arrays: they go into the checkpoint.
+    schedule : {"constant", "cosine"}
+        How the learning rate goes from the first step to the last: as it is, or down to 0 along half a cosine, as in
+        [1]_ but without restarts.
+    clip : float
+        Every entry of the gradient is clipped to [-clip, clip].
+    backward : function (params, x, y, fwd) -> Params
+        Another one than `rnn_core.backward`, to see what it does.
+    samples : Samples, optional
+        What to write on the way; nothing if it is not given.
+    progress : bool
+        Show a bar.
+    checkpoint : lab.checkpoint.Checkpoint, optional
+        Where to save everything, now and then and at the end. If it is there already, training goes on from it, to the
+        same bits as if it had never stopped.
+
+    Returns
+    -------
+    Training
+        Also after Kernel > Interrupt (Ctrl-C), after a loss or a gradient that is not finite, and after an error in a
+        later step than the first: then it holds what was learned so far.
+
+    Raises
+    ------
+    ValueError
+        epochs or steps is not a whole number of at least 1; clip is not above 0; the schedule is unknown; a character
+        of the prompt is not in the book; a parameter is not finite; the vocabulary has another size; or the checkpoint
+        is damaged or was made with other settings (the message names them).
+    IndexError
+        A number in the book is not one of 0..K-1.
+    TypeError
+        optimizer is a class, or has no step.
+
+    Warns
+    -----
+    RuntimeWarning
+        A checkpoint could not be saved (training goes on), or training stopped because something was not finite or
+        raised an error.
+
+    Examples
+    --------
+    >>> text = "the quick brown fox jumps over the lazy dog. " * 20
+    >>> vocab = rnn_core.Vocabulary(text)
+    >>> params = rnn_core.init_params(vocab.size, hidden_size=20)
+    >>> run = train(params, Reading(vocab.encode(text)), epochs=20, progress=False)
+    >>> run.done, bool(run.smooth_losses[-1] < 0.9 * run.smooth_losses[0])
+    (700, True)
+    """
+    _check_whole(epochs=epochs, steps=steps)
+    if not clip > 0:
+        raise ValueError(f"clip must be above 0 (np.inf does not clip), it is {clip}.")
+    check_ids(reading.ids, params.vocab_size, "the book")
+    params.check(samples and samples.vocab)
+    if samples:
+        _check_whole(every=samples.every)
+        samples.vocab.encode(samples.prompt)
+    rate = choose("schedule", schedule, SCHEDULES)
+    optimizer = optimizer or AdaGrad()
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"optimizer must be an object with step(params, grads, rate), as AdaGrad(), not {optimizer!r}.")
+
+    steps = steps or epochs * reading.steps_per_epoch
+    h = np.zeros((*reading.shape[1:], params.hidden_size), params.flat.dtype)
+    run = Training(params.copy(), h, np.empty(steps), np.empty(steps), params.copy(), h.copy())
+    if checkpoint is not None:
+        settings = {
+            "book": reading.ids, "seq_length": reading.seq_length, "batch_size": reading.batch_size,
+            "order": reading.order, "chunks": reading.chunks, "seed": reading.seed, "first parameters": params.flat,
+            "hidden_size": params.hidden_size, "dtype": str(params.flat.dtype), "steps": steps, "schedule": schedule,
+            "clip": clip, "optimizer": type(optimizer).__name__, **vars(optimizer), "kind of samples": samples,
+            "backward": getattr(backward, "__qualname__", type(backward).__name__),
+        }  # fmt: skip
+        checkpoint.resume(run, optimizer, settings)
+    params, fwd = run.params, Forward(params, reading.shape)
+    if backward is rnn_core.backward:
+        backward = partial(backward, out=params.copy())
+    started, shown = time.perf_counter() - run.seconds, bar(None, progress, total=steps, initial=run.done, unit="step")
+    with _deferred_interrupt() as interrupt, np.errstate(over="ignore", invalid="ignore"):
+        with _errors_end(run), shown:
+            for x, y, fresh in reading.steps(run.done, steps):
+                if fresh:
+                    h[...] = 0
+                forward(params, x, y, h, out=fwd)
+                grads = backward(params, x, y, fwd)
+                if broken := _not_finite(params, fwd.loss, grads):
+                    run.stopped = f"step {run.done:,}: {broken}"  # which does not count
+                    break
+                run.note(fwd.loss, h)
+                if samples and run.done % samples.every == 0:
+                    began = time.perf_counter()
+                    run.write(samples)
+                    started += time.perf_counter() - began  # not a part of training
+                if run.done % 500 == 0:
+                    epoch = run.done // reading.steps_per_epoch + 1
+                    shown.set_description(f"epoch {epoch}, smooth loss {run.smooth_loss:.2f}")
+                grads.flat.clip(-clip, clip, out=grads.flat)
+                optimizer.step(params, grads, rate(run.done / steps))
+                h[...] = fwd.h[-1]
+                run.done += 1
+                run.seconds = time.perf_counter() - started
+                shown.update()
+                if checkpoint is not None and checkpoint.due(run.done) and run.done < steps:
+                    checkpoint.save(run, optimizer)
+                if interrupt.is_set():
+                    run.stopped = "interrupted"
+                    break
+        if broken := _not_finite(params):  # the update itself went wrong: an absurd learning rate
+            if run.stopped in ("", "interrupted"):
+                run.stopped = f"step {run.done:,}: {broken}"
+            params.flat[:] = run.best_params.flat
+        if run.stopped not in ("", "interrupted"):
+            _warn(f"Training stopped at {run.stopped}; what was learned until then is kept.")
+        elif checkpoint is not None:
+            checkpoint.save(run, optimizer)
+        if samples and not (run.samples and run.samples[-1].step == run.done):
+            run.write(samples)
+    run.losses, run.smooth_losses = run.losses[: run.done], run.smooth_losses[: run.done]
+    return run
+
+
+def _not_finite(params, loss=0.0, grads=None):
+    """Which numbers are not finite, in words; empty if all are."""
+    # A sum that is finite says that all are; one that is not may only have overflowed
+    total = loss + np.dot(params.flat, params.flat) + (np.dot(grads.flat, grads.flat) if grads else 0.0)
+    if math.isfinite(total):
+        return ""
+    names = params.not_finite() + ([] if np.isfinite(loss) else ["the loss"])
+    names += [f"the gradient of {name}" for name in (grads.not_finite() if grads else [])]
+    return f"{', '.join(names)} not finite" if names else ""
+
+
+def _warn(message):
+    """Warn whoever called `train`; where warnings are errors the result is worth more, and it holds the message."""
+    try:
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+    except RuntimeWarning:
+        pass
