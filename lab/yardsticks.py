@@ -6,10 +6,9 @@ and so on, up to n-grams, which look n - 1 characters back. Compressors are mode
 
 References
 ----------
-.. [1] I. Witten, T. Bell, "The zero-frequency problem: estimating the probabilities of novel events in adaptive text
-   compression", IEEE Transactions on Information Theory 37(4), 1991 (method C).
+.. [1] R. Kneser, H. Ney, "Improved backing-off for m-gram language modeling", ICASSP 1995.
 .. [2] S. Chen, J. Goodman, "An empirical study of smoothing techniques for language modeling", Harvard University,
-   TR-10-98, 1998, section "Witten-Bell smoothing".
+   TR-10-98, 1998, section "Kneser-Ney smoothing" (here interpolated, with one discount for all orders).
 .. [3] D. Jurafsky, J. Martin, "Speech and Language Processing", 3rd edition (draft), chapter "N-gram Language Models",
    section "Perplexity's Relation to Entropy".
 .. [4] J. Seward, manual page of bzip2, sections "Memory management" (the size of blocks) and "Recovering data from
@@ -22,7 +21,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_core import check_ids
+from rnn_core import check_ids, draw
+
+
+class Counts(NamedTuple):
+    """How often the n-grams of one length occur, and their contexts: the first n - 1 characters.
+
+    Attributes
+    ----------
+    counts : int ndarray (G,)
+        For each n-gram.
+    totals, kinds : int ndarray (contexts + 1,)
+        For each context, the sum of the counts of what follows it, and how many different characters do. The entry
+        after the last is 0: an unknown context has the number -1 and finds it there.
+    """
+
+    counts: np.ndarray
+    totals: np.ndarray
+    kinds: np.ndarray
 
 
 class Level(NamedTuple):
@@ -32,29 +48,27 @@ class Level(NamedTuple):
     ----------
     keys : int64 ndarray (G,)
         Sorted; the key of an n-gram is (number of its first n-1 characters, its context) * K + (its last character).
-    counts : int ndarray (G,)
-        How often each occurs.
-    totals, kinds : int ndarray (contexts + 1,)
-        For each context, how many characters follow it in the text, and how many different ones. The entry after the
-        last is 0: an unknown context has the number -1 and finds it there.
+    every, before : Counts
+        All their occurrences, and how many different characters come before each; of the longest n-grams, where nobody
+        asks for the second, it is None.
     """
 
     keys: np.ndarray
-    counts: np.ndarray
-    totals: np.ndarray
-    kinds: np.ndarray
+    every: Counts
+    before: Counts | None
 
 
 class NGram:
-    """Character n-grams, each order smoothed with the one below (Witten-Bell).
+    """Character n-grams, each order smoothed with the one below (interpolated Kneser-Ney) [1]_ [2]_.
 
-    With c the character, h the n-1 characters before it, and h' = h without its first character,
+    With c the character, h the n-1 characters before it, h' = h without its first character and D = 0.75,
 
-        p_n(c | h) = (count(h c) + kinds(h) p_{n-1}(c | h')) / (count(h) + kinds(h))        p_0(c) = 1 / K
+        p_n(c | h) = (max(count(h c) - D, 0) + D kinds(h) q_{n-1}(c | h')) / total(h)        q_0(c) = 1 / K
 
-    where count(h) is how often something follows h in the text and kinds(h) how many different characters do. Contexts
-    in which many different characters have been seen are likely to be followed by yet another one, so they leave
-    more to the shorter context. No probability is 0, and they sum to 1 over c.
+    where total(h) is the sum of count(h c) over c, and kinds(h) is the number of different c seen after h. Each n-gram
+    gives up D of its count, which goes to the shorter context. q_n is the same formula with another count, that of the
+    different characters seen before h c: a character that is frequent after one context only says little about the
+    others. No probability is 0, and they sum to 1 over c.
 
     Parameters
     ----------
@@ -72,57 +86,72 @@ class NGram:
     IndexError
         A number in ids is not one of 0..K-1.
 
-    References
+    Attributes
     ----------
-    Witten and Bell [1]_ (method C: how much is left to the shorter context); Chen and Goodman [2]_ (the recursion).
+    levels : list of Level
+        For n = 1, 2, ..., as far as n-grams occur.
     """
+
+    discount = 0.75  # D
 
     def __init__(self, ids, vocab_size, order=5):
         if order < 0:
             raise ValueError(f"order must be 0 (uniform) or more, it is {order}.")
         self.vocab_size, self.levels = vocab_size, []
         ids = self._checked(ids)
-        context, contexts = np.zeros(len(ids), np.int64), 1  # n = 1: all characters follow the empty context, number 0
+        number, contexts = np.zeros(len(ids) + 1, np.int64), 1  # n = 0: the empty context, number 0, is everywhere
         for n in range(1, min(order, len(ids)) + 1):
-            key = context * vocab_size + ids[n - 1 :]
-            keys, number, counts = np.unique(key, return_inverse=True, return_counts=True)  # K^n of them would not fit
-            kinds = np.bincount(keys // vocab_size, minlength=contexts + 1)
-            totals = np.bincount(keys // vocab_size, counts, minlength=contexts + 1).astype(np.int64)
-            self.levels.append(Level(keys, counts, totals, kinds))
-            context, contexts = number[:-1], len(keys)  # what has been read is the context of the next character
+            key = number[:-1] * vocab_size + ids[n - 1 :]  # what has been read is the context of the next character
+            keys, first, longer, counts = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
+            if self.levels:  # each n-gram puts another character before the (n-1)-gram that starts one place later
+                level, before = self.levels[-1], np.bincount(number[first + 1], minlength=contexts)
+                self.levels[-1] = level._replace(before=self._counts(level.keys, before, len(level.every.totals)))
+            self.levels.append(Level(keys, self._counts(keys, counts, contexts + 1), None))
+            number, contexts = longer, len(keys)
+
+    def _counts(self, keys, counts, size):
+        """Counts with their sums over each context, and room for one that is unknown."""
+        context = keys // self.vocab_size
+        totals = np.bincount(context, counts, minlength=size).astype(np.int64)
+        return Counts(counts, totals, np.bincount(context[counts > 0], minlength=size))
 
     def probabilities(self, ids):
         """The probability of each character of a text after those before it, for every order.
 
         Parameters
         ----------
-        ids : int array (N,)
+        ids : int array (N,) or (N, B)
+            A text, or B of them side by side.
 
         Returns
         -------
-        ndarray (order + 1, N)
-            Row n is p_n. Where fewer than n - 1 characters come before, or were never seen, p_n is that of the longest
+        ndarray (order + 1, N) or (order + 1, N, B)
+            Row n is p_n. Where fewer than n - 1 characters come before, or were never seen, p_n is q of the longest
             context that was.
         """
         ids = self._checked(ids)
-        p = np.full(len(ids), 1 / self.vocab_size)
-        rows, context = [p], np.zeros(len(ids), np.int64)
+        q = np.full(ids.shape, 1 / self.vocab_size)
+        rows, context = [q], np.zeros(ids.shape, np.int64)
         for level in self.levels:
             key = context * self.vocab_size + ids  # negative, so not among the keys, if the context is unknown
             number = np.searchsorted(level.keys, key).clip(max=len(level.keys) - 1)
             seen = level.keys[number] == key
-            count = np.where(seen, level.counts[number], 0)
-            total, kinds = level.totals[context], level.kinds[context]
-            p = np.divide(count + kinds * p, total + kinds, out=p.copy(), where=total > 0)
-            rows.append(p)
-            context = np.full(len(ids), -1)
+
+            def smoothed(counted, q=q, number=number, seen=seen, context=context):
+                """D goes from each count to the shorter context; an unknown context leaves all to it."""
+                left = np.where(seen, np.maximum(counted.counts[number] - self.discount, 0), 0)
+                total, kinds = counted.totals[context], counted.kinds[context]
+                return np.divide(left + self.discount * kinds * q, total, out=q.copy(), where=total > 0)
+
+            rows.append(smoothed(level.every))
+            if level.before is not None:
+                q = smoothed(level.before)
+            context = np.full(ids.shape, -1)
             context[1:] = np.where(seen, number, -1)[:-1]
         return np.array(rows)
 
-    def bits_by_order(self, ids):
-        """Bits per character of a text for every order, ndarray (order + 1,): uniform, unigram, bigram, ...
-
-        As in `rnn_core.bits_per_character`, the first character is only read and the others are predicted.
+    def bits(self, ids):
+        """The bits of each character of a text but the first, for every order: ndarray (order + 1, N - 1).
 
         Raises
         ------
@@ -131,7 +160,14 @@ class NGram:
         """
         if len(ids) < 2:
             raise ValueError(f"A text of {len(ids)} characters has none to predict: give two or more.")
-        return -np.log2(self.probabilities(ids)[:, 1:]).mean(axis=1)
+        return -np.log2(self.probabilities(ids)[:, 1:])
+
+    def bits_by_order(self, ids):
+        """Bits per character of a text for every order, ndarray (order + 1,): uniform, unigram, bigram, ...
+
+        As in `rnn_core.bits_per_character`, the first character is only read and the others are predicted.
+        """
+        return self.bits(ids).mean(axis=1)
 
     def bits_per_character(self, ids):
         """Bits per character of a text, from the highest order."""
@@ -143,6 +179,34 @@ class NGram:
         Of a text that a network wrote it says how surprising it is for a reader who knows the n-grams of the book.
         """
         return 2 ** self.bits_per_character(ids)
+
+    def parameters(self):
+        """How many counts each order keeps, int ndarray (order + 1,): its own n-grams and all that are shorter."""
+        return np.cumsum([0] + [len(level.keys) for level in self.levels])
+
+    def write(self, length, prompt, order, seed=0):
+        """Draw a text, character by character, from p_n.
+
+        Parameters
+        ----------
+        length : int
+            How many characters to write.
+        prompt : int array (N,)
+            What comes before.
+        order : int
+            n.
+        seed : int
+
+        Returns
+        -------
+        int ndarray (length,)
+        """
+        ids, every = list(prompt), np.arange(self.vocab_size)
+        for u in np.random.default_rng(seed).random(length):
+            context = np.array(ids[max(len(ids) - order + 1, 0) :], np.int64)
+            texts = np.vstack([np.repeat(context[:, None], self.vocab_size, axis=1), every])  # it, and each character
+            ids.append(draw(self.probabilities(texts)[order, -1], u))
+        return np.array(ids[len(prompt) :])
 
     def _checked(self, ids):
         """Characters as int64, so that keys do not overflow, or a clear error."""

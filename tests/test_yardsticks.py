@@ -2,13 +2,14 @@
 
 import bz2
 import tracemalloc
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report.yardsticks import NGram, compressed_bits_per_character, lzma_compress
+from lab.yardsticks import NGram, compressed_bits_per_character, lzma_compress
 
 NOISE = np.random.default_rng(0).integers(0, 4, 4000)
 
@@ -33,20 +34,31 @@ def test_probabilities_are_above_0_and_sum_to_1_for_every_order_and_context(text
 @given(texts(), st.integers(0, 5))
 def test_the_arrays_say_what_counting_by_hand_says(text, order):
     K, train, held_out = text
+    D = NGram.discount
 
-    def p(n, context, char):
+    def grams(n):
+        return [tuple(train[i : i + n]) for i in range(len(train) - n + 1)]
+
+    def q(n, context, char):
+        """Of the n-grams, the different characters before them are counted."""
+        return smoothed(Counter(gram[1:] for gram in set(grams(n + 1))), n, context, char)
+
+    def smoothed(counts, n, context, char):
         if n == 0:
             return 1 / K
-        shorter = p(n - 1, context[1:], char)
         if len(context) < n - 1:
-            return p(n - 1, context, char)
-        follow = [train[i] for i in range(n - 1, len(train)) if train[i - n + 1 : i] == context]
-        kinds = len(set(follow))
-        return (follow.count(char) + kinds * shorter) / (len(follow) + kinds) if follow else shorter
+            return q(n - 1, context, char)
+        context = tuple(context[len(context) - n + 1 :])
+        follow = {gram[-1]: count for gram, count in counts.items() if gram[:-1] == context}
+        shorter = q(n - 1, context[1:], char)
+        if not follow:
+            return shorter
+        return (max(follow.get(char, 0) - D, 0) + D * len(follow) * shorter) / sum(follow.values())
 
     found = NGram(train, K, order).probabilities(held_out)
     for n in range(len(found)):
-        expected = [p(n, held_out[max(i - n + 1, 0) : i], char) for i, char in enumerate(held_out)]
+        counts = Counter(grams(n))
+        expected = [smoothed(counts, n, held_out[:i], char) for i, char in enumerate(held_out)]
         np.testing.assert_allclose(found[n], expected)
 
 
@@ -55,16 +67,18 @@ def test_order_0_is_uniform_and_order_1_is_the_smoothed_frequency(text):
     K, train, held_out = text
     uniform, unigram = NGram([*train, 0], K, order=1).probabilities(held_out)
     counts = np.bincount([*train, 0], minlength=K)
-    kinds = np.count_nonzero(counts)
+    left = NGram.discount * np.count_nonzero(counts) / K
     np.testing.assert_allclose(uniform, 1 / K)
-    np.testing.assert_allclose(unigram, ((counts + kinds / K) / (counts.sum() + kinds))[held_out])
+    np.testing.assert_allclose(unigram, ((np.maximum(counts - NGram.discount, 0) + left) / counts.sum())[held_out])
 
 
-@given(texts())
-def test_a_higher_order_never_needs_more_bits_for_the_text_it_was_counted_in(text):
-    K, train, _ = text
-    bits = -np.log2(NGram(train, K, order=5).probabilities(train)).sum(axis=1)
-    assert (np.diff(bits) <= 1e-9 * (1 + bits[:-1])).all()
+def test_a_character_that_follows_only_one_other_is_unlikely_in_a_new_context():
+    """The example of Chen and Goodman: "Francisco" is frequent, but hardly ever without "San"."""
+    S, F, a, b, new = range(5)
+    text = [S, F] * 50 + [a, b, a, S, b, S, a, new]
+    p = NGram(text, 5, order=2).probabilities([[new, new], [F, b]])[2, 1]
+    assert np.bincount(text)[F] > 10 * np.bincount(text)[b]
+    assert p[0] < p[1]
 
 
 @given(texts(), st.integers(1, 5))
@@ -72,6 +86,31 @@ def test_the_lower_orders_do_not_depend_on_the_highest(text, order):
     K, train, held_out = text
     highest, lower = (NGram(train, K, n).probabilities(held_out) for n in (order, order - 1))
     np.testing.assert_array_equal(highest[: len(lower)], lower)
+
+
+@given(texts(), st.integers(1, 5))
+def test_texts_side_by_side_are_read_as_each_alone(text, order):
+    K, train, held_out = text
+    ngram, other = NGram(train, K, order), held_out[::-1]
+    together = ngram.probabilities(np.stack([held_out, other], axis=1))
+    for column, alone in enumerate((held_out, other)):
+        np.testing.assert_array_equal(together[..., column], ngram.probabilities(alone))
+
+
+@given(texts())
+def test_an_order_has_as_many_counts_as_different_n_grams_up_to_its_length(text):
+    K, train, _ = text
+    kinds = [len({tuple(train[i : i + n]) for i in range(len(train) - n + 1)}) for n in range(1, 6)]
+    np.testing.assert_array_equal(NGram(train, K).parameters(), np.cumsum([0, *filter(None, kinds)]))
+
+
+def test_what_an_n_gram_writes_is_drawn_from_its_probabilities():
+    rule = np.tile([0, 0, 1, 1], 500)  # needs two characters
+    ngram = NGram(rule, 2, order=3)
+    assert ngram.bits_per_character(ngram.write(200, [0, 0], order=3)) < 0.2
+    np.testing.assert_array_equal(ngram.write(50, [0, 0], 3, seed=1), ngram.write(50, [0, 0], 3, seed=1))
+    uniform = ngram.write(400, [0], order=0)
+    assert 150 < uniform.sum() < 250
 
 
 def test_noise_takes_log2_of_K_bits_and_as_many_choices_as_characters():
