@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report.yardsticks import NGram, compressed_bits_per_character, lzma_compress
+from lab.yardsticks import NGram, compressed_bits_per_character, lzma_compress
 
 NOISE = np.random.default_rng(0).integers(0, 4, 4000)
 
