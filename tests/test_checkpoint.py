@@ -1,4 +1,4 @@
-"""Training never loses work: checkpoints, interrupts, kills, full disks, and numbers that are not finite."""
+"""Nothing that was learned is lost: parameters, checkpoints, interrupts, kills and full disks."""
 
 import itertools
 import json
@@ -6,36 +6,113 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
-from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small import IDS, VOCAB, interrupting
+import small
+from small import IDS, VOCAB, Breaker, interrupting, same
 
 import rnn_core as rnn
+from lab import checkpoint, training
+from lab.checkpoint import Checkpoint, load_params, save_params
+from lab.training import Samples
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # those that a test does not wait for
-
-
-def train(steps=60, optimizer=rnn.Adam, seed=1, vocab=VOCAB, ids=IDS, **kwargs):
-    params = rnn.init_params(vocab.size, hidden_size=12, seed=seed)
-    settings = {"sample_every": 25, "sample_length": 20, "progress": False, "checkpoint_every": 20, **kwargs}
-    return rnn.train(params, vocab, ids, steps=steps, optimizer=optimizer(), schedule="cosine", **settings)
+SETTINGS = {"steps": 60, "schedule": "cosine", "samples": Samples(VOCAB, 25, 20)}
 
 
-def same(a, b):
-    """Two runs came to the same bits."""
-    for name in ("params", "best_params"):
-        np.testing.assert_array_equal(getattr(a, name).flat, getattr(b, name).flat)
-    for name in ("h", "best_h", "best_step", "losses", "smooth_losses"):
-        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-    assert [sample[:3] for sample in a.samples] == [sample[:3] for sample in b.samples]
-    for one, other in zip(a.samples, b.samples, strict=True):
-        np.testing.assert_array_equal(one.params.flat, other.params.flat)
-        np.testing.assert_array_equal(one.h, other.h)
+def train(path=None, every=20, optimizer=rnn.Adam, **kwargs):
+    """A short run with samples, a schedule and an optimiser that remembers, and a checkpoint at a path."""
+    checkpoint = None if path is None else Checkpoint(path, every)
+    return small.train(optimizer=optimizer, checkpoint=checkpoint, **{**SETTINGS, **kwargs})
+
+
+# ----------------------------------------------------------------------------------------------------------- parameters
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_saved_parameters_come_back_bit_for_bit(tmp_path, dtype):
+    vocab = rnn.Vocabulary("\x00\n aé漢😀\ud800")
+    params = rnn.init_params(vocab.size, 5, dtype=dtype)
+    save_params(tmp_path / "params.npz", params, vocab)
+    back = load_params(tmp_path / "params.npz", vocab)
+    assert back.flat.dtype == dtype and (back.hidden_size, back.vocab_size) == (5, vocab.size)
+    np.testing.assert_array_equal(back.flat, params.flat)
+    assert [path.name for path in tmp_path.iterdir()] == ["params.npz"]
+
+
+def test_parameters_for_another_vocabulary_are_refused(tmp_path):
+    save_params(tmp_path / "params.npz", rnn.init_params(VOCAB.size, 5), VOCAB)
+    with pytest.raises(ValueError, match=r"params.npz was made for another vocabulary"):
+        load_params(tmp_path / "params.npz", rnn.Vocabulary("abc"))
+
+
+def test_a_damaged_parameter_file_is_refused_wherever_it_is_cut_or_flipped(tmp_path):
+    path = tmp_path / "params.npz"
+    params = rnn.init_params(VOCAB.size, 5)
+    save_params(path, params, VOCAB)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for cut in rng.integers(0, len(whole), 40):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(ValueError, match="does not hold saved parameters, or it is damaged"):
+            load_params(path, VOCAB)
+    for place in rng.integers(0, len(whole), 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            np.testing.assert_array_equal(load_params(path, VOCAB).flat, params.flat)  # a byte that means nothing
+        except ValueError as error:
+            assert "params.npz" in str(error)
+    path.write_bytes(b"not parameters at all")
+    with pytest.raises(ValueError, match="does not hold saved parameters"):
+        load_params(path, VOCAB)
+
+
+def test_a_parameter_file_with_the_wrong_contents_is_refused(tmp_path):
+    path, codes = tmp_path / "params.npz", np.array([ord(c) for c in VOCAB.chars], np.uint32)
+    for contents, complaint in (
+        ({"flat": np.zeros(3)}, "chars is not a file"),
+        ({"flat": np.zeros(3), "hidden_size": 4, "chars": codes}, "parameters for m = 4 and K"),
+    ):
+        np.savez(path, **contents)
+        with pytest.raises(ValueError, match=f"does not hold saved parameters, or it is damaged: .*{complaint}"):
+            load_params(path, VOCAB)
+
+
+def test_loading_never_unpickles(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "it went off",)
+
+    path = tmp_path / "params.npz"
+    np.savez(path, flat=np.array([Bomb()], object), hidden_size=4, chars=np.array([97], np.uint32))
+    with pytest.raises(ValueError, match="does not hold saved parameters"):
+        load_params(path, VOCAB)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_parameters_are_reported(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file with saved parameters"):
+        load_params(tmp_path / "none.npz", VOCAB)
+
+
+def test_a_failed_save_leaves_the_previous_file_intact(tmp_path, monkeypatch):
+    path, first = tmp_path / "params.npz", rnn.init_params(VOCAB.size, 5)
+    save_params(path, first, VOCAB)
+
+    def full_disk(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_params(path, rnn.init_params(VOCAB.size, 5, seed=9), VOCAB)
+    np.testing.assert_array_equal(load_params(path, VOCAB).flat, first.flat)
+    assert [p.name for p in tmp_path.iterdir()] == ["params.npz"]
+
+
+# ---------------------------------------------------------------------------------------------------------- checkpoints
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"order": "random", "batch_size": 3}, {"order": "chunks", "chunks": 5}])
@@ -43,60 +120,39 @@ def same(a, b):
 def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tmp_path, kwargs, kind):
     path = tmp_path / "run.npz"
     whole = train(optimizer=kind, **kwargs)
-    part = train(optimizer=interrupting(kind, 33), checkpoint=path, **kwargs)
+    part = train(path, optimizer=interrupting(kind, 33), **kwargs)
     assert part.stopped == "interrupted" and len(part.losses) == 33
     with np.load(path) as file:
         assert len(file["losses"]) == 33
-    resumed = train(optimizer=kind, checkpoint=path, **kwargs)
+    resumed = train(path, optimizer=kind, **kwargs)
     same(resumed, whole)
     assert resumed.stopped == ""
 
 
-@pytest.mark.parametrize("every", [1, 3])
-def test_a_network_that_can_no_longer_write_ends_training_with_what_was_learned(every):
-    """At these learning rates the parameters are finite and the outputs are not, for a step or two."""
-    params, stopped = rnn.init_params(VOCAB.size, 12, dtype=np.float32), 0
-    for eta in 10 ** np.linspace(36.8, 37.8, 21):
-        with warnings.catch_warnings(action="ignore"):
-            settings = {"steps": 8, "sample_every": every, "progress": False}
-            result = rnn.train(params, VOCAB, IDS, optimizer=rnn.AdaGrad(float(eta)), **settings)
-        stopped += bool(result.stopped)
-        assert len(result.samples[0].text) == 200 and not result.best_params.not_finite()
-    assert stopped > 3
-
-
 @pytest.mark.parametrize("eta", [0.1, np.float64(0.1), np.float32(0.1)])
 def test_a_learning_rate_keeps_its_type_in_the_file(tmp_path, eta):
-    settings = {"sample_every": 0, "progress": False, "schedule": "cosine", "steps": 40}
     for dtype in (np.float32, np.float64):
-        params, path = rnn.init_params(VOCAB.size, 12, dtype=dtype), tmp_path / f"{np.dtype(dtype)}.npz"
-        whole = rnn.train(params, VOCAB, IDS, **settings, optimizer=rnn.AdaGrad(eta))
-        rnn.train(params, VOCAB, IDS, **settings, optimizer=interrupting(rnn.AdaGrad, 17)(eta), checkpoint=path)
-        same(rnn.train(params, VOCAB, IDS, **settings, optimizer=rnn.AdaGrad(eta), checkpoint=path), whole)
+        path = tmp_path / f"{np.dtype(dtype)}.npz"
+        settings = {"params": rnn.init_params(VOCAB.size, 12, dtype=dtype), "samples": None}
+        whole = train(optimizer=lambda: rnn.AdaGrad(eta), **settings)
+        part = train(path, optimizer=lambda: interrupting(rnn.AdaGrad, 17)(eta), **settings)
+        assert part.done == 17
+        same(train(path, optimizer=lambda: rnn.AdaGrad(eta), **settings), whole)
 
 
-@pytest.mark.parametrize(("name", "last"), [("synthesize", 4), ("_save_checkpoint", 3)])
-def test_an_interrupt_of_the_last_sample_or_save_costs_nothing(tmp_path, monkeypatch, name, last):
-    whole, work, calls = train(), getattr(rnn, name), itertools.count(1)
+@pytest.mark.parametrize(("place", "name", "last"), [(training, "synthesize", 4), (Checkpoint, "save", 3)])
+def test_an_interrupt_of_the_last_sample_or_save_costs_nothing(tmp_path, monkeypatch, place, name, last):
+    whole, work, calls = train(), getattr(place, name), itertools.count(1)
 
     def interrupted(*args, **kwargs):
         if next(calls) == last:
             signal.raise_signal(signal.SIGINT)
         return work(*args, **kwargs)
 
-    monkeypatch.setattr(rnn, name, interrupted)
-    same(train(checkpoint=tmp_path / "run.npz"), whole)
+    monkeypatch.setattr(place, name, interrupted)
+    same(train(tmp_path / "run.npz"), whole)
     assert next(calls) == last + 1
     assert [file.name for file in tmp_path.iterdir()] == ["run.npz"]
-
-
-def test_a_signal_that_is_to_be_ignored_does_not_stop_training():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        result = train(optimizer=interrupting(rnn.Adam, 33))
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert result.stopped == "" and len(result.losses) == 60
 
 
 def test_an_optimiser_that_a_file_cannot_hold_is_named_and_the_run_goes_on(tmp_path):
@@ -106,42 +162,40 @@ def test_an_optimiser_that_a_file_cannot_hold_is_named_and_the_run_goes_on(tmp_p
             self.note = None
 
     with pytest.warns(RuntimeWarning, match="could not be saved: optimizer.note can't be saved: only numbers"):
-        result = train(optimizer=Odd, checkpoint=tmp_path / "run.npz")
+        result = train(tmp_path / "run.npz", optimizer=Odd)
     same(result, train())
     assert not list(tmp_path.iterdir())
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):
     path = tmp_path / "run.npz"
-    first = train(checkpoint=path)
-    again = train(checkpoint=path, optimizer=lambda: Forbidden())
+    first = train(path)
+    again = train(path, optimizer=Forbidden)
     same(again, first)
 
 
 @pytest.mark.parametrize(("every", "saved"), [(20, [20, 40, 60]), (25, [25, 50, 60]), (0, [60])])
-def test_checkpoints_are_saved_every_so_many_steps_and_at_the_end(tmp_path, monkeypatch, every, saved):
-    steps, save = [], rnn._save_checkpoint
+def test_checkpoints_are_saved_every_so_many_steps_and_at_the_end(tmp_path, every, saved):
+    class Noting(Checkpoint):
+        def save(self, run, optimizer):
+            steps.append(run.done)
+            super().save(run, optimizer)
 
-    def noting(path, settings, run, optimizer, done):
-        steps.append(done)
-        save(path, settings, run, optimizer, done)
-
-    monkeypatch.setattr(rnn, "_save_checkpoint", noting)
-    train(checkpoint=tmp_path / "run.npz", checkpoint_every=every)
+    steps = []
+    small.train(**SETTINGS, checkpoint=Noting(tmp_path / "run.npz", every))
     assert steps == saved
 
 
 def test_a_checkpoint_states_every_setting_and_those_not_given_are_the_courses(tmp_path):
     path = tmp_path / "run.npz"
-    rnn.train(rnn.init_params(VOCAB.size, 12), VOCAB, IDS, checkpoint=path, progress=False)
+    small.train(samples=Samples(VOCAB), checkpoint=Checkpoint(path))
     with np.load(path) as file:
         stated = json.loads(str(file["settings"]))
     assert {len(stated.pop(name)) for name in ("book", "first parameters")} == {16}
     assert stated == {
-        "vocabulary": VOCAB.chars, "hidden_size": 12, "dtype": "float64", "steps": (len(IDS) - 1) // 25,
-        "seq_length": 25, "batch_size": 1, "order": "book", "chunks": 100, "schedule": "constant", "clip": 5.0,
-        "seed": 0, "optimizer": "AdaGrad", "eta": 0.1, "g2": 1e-8, "sample_every": 10_000, "sample_length": 200,
-        "prompt": ".", "backward": "NoneType",
+        "hidden_size": 12, "dtype": "float64", "steps": (len(IDS) - 1) // 25, "seq_length": 25, "batch_size": 1,
+        "order": "book", "chunks": 100, "schedule": "constant", "clip": 5.0, "seed": 0, "optimizer": "AdaGrad",
+        "eta": 0.1, "g2": 1e-8, "kind of samples": [VOCAB.chars, 10_000, 200, ".", 0], "backward": "backward",
     }  # fmt: skip
 
 
@@ -151,20 +205,20 @@ def test_an_optimiser_need_not_keep_what_it_was_made_with(tmp_path):
             super().__init__(1e-3 * factor)
 
     path = tmp_path / "run.npz"
-    same(train(optimizer=Doubled, checkpoint=path), train(optimizer=lambda: rnn.Adam(2e-3)))
+    same(train(path, optimizer=Doubled), train(optimizer=lambda: rnn.Adam(2e-3)))
     with pytest.raises(ValueError, match="made with another eta:"):
-        train(optimizer=lambda: Doubled(50), checkpoint=path)
+        train(path, optimizer=lambda: Doubled(50))
 
 
 def test_a_checkpoint_is_not_for_an_optimiser_that_has_trained_already(tmp_path):
     used = rnn.AdaGrad()
-    train(optimizer=lambda: used, checkpoint=tmp_path / "run.npz")
+    train(tmp_path / "run.npz", optimizer=lambda: used)
     with pytest.raises(ValueError, match="made with another g2:"):
-        train(optimizer=lambda: used, checkpoint=tmp_path / "run.npz")
+        train(tmp_path / "run.npz", optimizer=lambda: used)
 
 
 def test_the_time_of_a_run_is_that_of_its_steps_without_its_samples_over_all_its_lives(tmp_path, monkeypatch):
-    clock, synthesize = [0.0], rnn.synthesize
+    clock, synthesize = [0.0], training.synthesize
 
     def slow(*args, **kwargs):
         clock[0] += 100
@@ -175,12 +229,12 @@ def test_the_time_of_a_run_is_that_of_its_steps_without_its_samples_over_all_its
             clock[0] += 1
             super().step(*args)
 
-    monkeypatch.setattr(rnn, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
-    monkeypatch.setattr(rnn, "synthesize", slow)
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(training, "synthesize", slow)
     path, interrupter = tmp_path / "run.npz", interrupting(Second, 33)
-    assert train(optimizer=interrupter, checkpoint=path).seconds == 33
+    assert train(path, optimizer=interrupter).seconds == 33
     clock[0] += 10_000
-    assert train(optimizer=interrupter, checkpoint=path).seconds == 60
+    assert train(path, optimizer=interrupter).seconds == 60
 
 
 class Forbidden(rnn.Adam):
@@ -197,25 +251,25 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from test_checkpoint import train
 import numpy as np
-result = train(steps=400, checkpoint=sys.argv[1], checkpoint_every=5)
+result = train(sys.argv[1], every=5, steps=400)
 np.savez(sys.argv[3], params=result.params.flat, losses=result.losses, best=result.best_params.flat)
 """
 
 
 def test_a_run_that_is_killed_twenty_times_comes_to_the_same_bits(tmp_path):
-    checkpoint, end = tmp_path / "run.npz", tmp_path / "end.npz"
-    command = [sys.executable, "-c", CHILD, str(checkpoint), __file__.rpartition("/")[0], str(end)]
+    path, end = tmp_path / "run.npz", tmp_path / "end.npz"
+    command = [sys.executable, "-c", CHILD, str(path), __file__.rpartition("/")[0], str(end)]
     rng, kills = np.random.default_rng(0), 0
     while kills < 20:
         child = subprocess.Popen(command)
-        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        while child.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        while child.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
             time.sleep(0.001)  # until it has saved once more: so each life makes some way
         time.sleep(rng.uniform(0, 0.02))
         child.kill()
         if child.wait() == 0:  # it was done before the kill
             end.unlink(missing_ok=True)
-            checkpoint.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         kills += 1
     subprocess.run(command, check=True)
     whole = train(steps=400)
@@ -228,73 +282,82 @@ def test_a_run_that_is_killed_twenty_times_comes_to_the_same_bits(tmp_path):
 @pytest.mark.parametrize("failing", ["open", "savez", "replace"])
 def test_a_full_disk_costs_neither_the_run_nor_the_last_checkpoint(tmp_path, monkeypatch, failing):
     path, interrupter = tmp_path / "run.npz", interrupting(rnn.Adam, 33)
-    train(optimizer=interrupter, checkpoint=path)
+    train(path, optimizer=interrupter)
     kept = path.read_bytes()
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    place = {"open": rnn, "savez": rnn.np, "replace": rnn.os}[failing]
+    place = {"open": checkpoint, "savez": checkpoint.np, "replace": checkpoint.os}[failing]
     monkeypatch.setattr(place, failing, full, raising=False)
     with pytest.warns(RuntimeWarning, match=r"run.npz' could not be saved: .*No space left .* goes on"):
-        result = train(optimizer=interrupter, checkpoint=path)
+        result = train(path, optimizer=interrupter)
     same(result, train(optimizer=rnn.Adam))
     assert path.read_bytes() == kept
     assert [file.name for file in tmp_path.iterdir()] == ["run.npz"]
 
 
-def test_a_folder_that_is_not_there_is_reported_and_the_run_goes_on(tmp_path):
+def test_a_folder_that_is_not_there_is_reported_before_training():
+    with pytest.raises(FileNotFoundError, match="no folder 'nowhere' for a checkpoint: make it first"):
+        Checkpoint("nowhere/run.npz")
+
+
+def test_a_folder_that_goes_away_is_reported_and_the_run_goes_on(tmp_path):
+    place = Checkpoint(tmp_path / "run.npz")
+    tmp_path.rmdir()
     with pytest.warns(RuntimeWarning, match="could not be saved: .*No such file"):
-        result = train(checkpoint=tmp_path / "nowhere" / "run.npz")
+        result = small.train(optimizer=rnn.Adam, checkpoint=place, **SETTINGS)
     same(result, train())
 
 
 def test_a_checkpoint_that_is_cut_or_altered_anywhere_is_refused(tmp_path):
     path = tmp_path / "run.npz"
-    train(checkpoint=path)
+    train(path)
     whole, rng = path.read_bytes(), np.random.default_rng(0)
     for place in rng.integers(0, len(whole), 30):
         path.write_bytes(whole[:place])
         with pytest.raises(ValueError, match=r"run.npz does not hold a checkpoint, or it is damaged"):
-            train(checkpoint=path)
+            train(path)
     result = train()
     for place in rng.integers(0, len(whole), 30):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
         try:
-            same(train(checkpoint=path), result)  # a byte that means nothing, such as a date
+            same(train(path), result)  # a byte that means nothing, such as a date
         except ValueError as error:
             assert "run.npz" in str(error)
 
 
 def test_parameters_are_not_taken_for_a_checkpoint(tmp_path):
     path = tmp_path / "params.npz"
-    rnn.save_params(path, rnn.init_params(VOCAB.size, 12), VOCAB)
+    save_params(path, rnn.init_params(VOCAB.size, 12), VOCAB)
     with pytest.raises(ValueError, match=r"params.npz does not hold a checkpoint"):
-        train(checkpoint=path)
+        train(path)
 
 
 def test_numbers_from_numpy_are_the_same_settings(tmp_path):
     path = tmp_path / "run.npz"
-    first = train(checkpoint=path)
-    same(train(steps=np.int64(60), clip=np.float64(5), checkpoint=path), first)
+    first = train(path)
+    same(train(path, steps=np.int64(60), clip=np.float64(5)), first)
 
 
 def test_a_checkpoint_that_lacks_a_part_is_refused(tmp_path):
     path = tmp_path / "run.npz"
-    train(checkpoint=path)
+    train(path)
     with np.load(path) as file:
         parts = dict(file)
     for name in ("settings", "params", "best_h", "losses", "samples", "best_step"):
         np.savez(path, **{key: value for key, value in parts.items() if key != name})
         with pytest.raises(ValueError, match=r"run.npz does not hold a checkpoint, or it is damaged"):
-            train(checkpoint=path)
+            train(path)
 
 
 @pytest.mark.parametrize(
     ("kwargs", "differs"),
     [
         ({"steps": 70}, "another steps:"),
-        ({"seed": 2}, "another first parameters:"),
+        ({"params": rnn.init_params(VOCAB.size, 12, seed=2)}, "another first parameters:"),
+        ({"seed": 2}, "another seed:"),
+        ({"samples": Samples(VOCAB, 25, 21)}, "another kind of samples:"),
         ({"ids": IDS[1:]}, "another book:"),
         ({"seq_length": 10, "clip": 1.0}, "another seq_length, another clip:"),
         ({"optimizer": rnn.AdaGrad}, "another optimizer, another eta, another g2, another beta1, .* another t:"),
@@ -304,9 +367,9 @@ def test_a_checkpoint_that_lacks_a_part_is_refused(tmp_path):
 )
 def test_a_checkpoint_for_other_settings_names_what_differs(tmp_path, kwargs, differs):
     path = tmp_path / "run.npz"
-    train(checkpoint=path)
+    train(path)
     with pytest.raises(ValueError, match=f"was made with {differs}"):
-        train(checkpoint=path, **kwargs)
+        train(path, **kwargs)
 
 
 def test_a_checkpoint_knows_a_backward_by_its_name_or_that_of_its_type(tmp_path):
@@ -314,130 +377,27 @@ def test_a_checkpoint_knows_a_backward_by_its_name_or_that_of_its_type(tmp_path)
         return rnn.backward(*arguments)
 
     path = tmp_path / "run.npz"
-    train(backward=rnn.backward, checkpoint=path)
+    train(path, backward=rnn.backward)
     with pytest.raises(ValueError, match="made with another backward:"):
-        train(backward=other, checkpoint=path)
+        train(path, backward=other)
     path.unlink()
-    train(backward=partial(other), checkpoint=path)  # an object without a name: at another place in each process
-    train(backward=partial(other), checkpoint=path)
+    train(path, backward=partial(other))  # an object without a name: at another place in each process
+    train(path, backward=partial(other))
     with np.load(path) as file:
         assert json.loads(str(file["settings"]))["backward"] == "partial"
-
-
-class Breaker(rnn.AdaGrad):
-    """An optimiser that is given, or makes, numbers that are not finite in its fifth step."""
-
-    steps = 0
-
-    def step(self, params, grads, rate):
-        self.steps += 1
-        super().step(params, grads, np.inf if self.steps == 5 else rate)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("step", [7, 25])  # before step 25, but not before step 7, there is a sample
-def test_a_gradient_that_is_not_finite_stops_training_and_keeps_the_parameters(step, value):
-    def backward(params, x, y, fwd):
-        grads = rnn.backward(params, x, y, fwd)
-        calls.append(1)
-        if len(calls) == step + 1:
-            grads.V[0, 0] = grads.c[1] = value
-        return grads
-
-    calls = []
-    with pytest.warns(
-        RuntimeWarning, match=f"stopped at step {step}: the gradient of V, the gradient of c not finite;"
-    ):
-        result = train(optimizer=rnn.AdaGrad, backward=backward)
-    assert len(result.losses) == step and result.best_step < step
-    assert [sample.step for sample in result.samples] == [0, step]
-    good = train(optimizer=interrupting(rnn.AdaGrad, step))
-    assert [sample.text for sample in result.samples] == [sample.text for sample in good.samples]
-    same(replace(result, samples=[]), replace(good, samples=[]))
-
-
-def test_a_loss_that_is_not_finite_stops_training():
-    params = rnn.init_params(VOCAB.size, 12)
-    params.c[:2] = 1e308, -1e308
-    with pytest.warns(RuntimeWarning, match="stopped at step 0: the loss not finite; what was learned"):
-        result = rnn.train(params, VOCAB, IDS, steps=3, progress=False)
-    assert len(result.losses) == result.best_step == 0 and not result.h.any() and not result.best_h.any()
-    for kept in (result.params, result.best_params):
-        np.testing.assert_array_equal(kept.flat, params.flat)
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "steps", "complaint"),
-    [
-        (Breaker, 60, "step 5: W, U, V, b, c, the loss, the gradient of W, .* not finite"),
-        (Breaker, 5, "step 5: W, U, V, b, c not finite"),  # in the last step: there is no loss and no gradient after it
-        (lambda: rnn.AdaGrad(1e308), 60, "step 1: .*c, the loss, .* not finite"),
-    ],
-)
-def test_parameters_that_are_not_finite_stop_training_and_the_best_ones_are_returned(optimizer, steps, complaint):
-    with pytest.warns(RuntimeWarning, match=f"stopped at {complaint};"):
-        result = train(steps, optimizer, sample_every=5)  # a sample is due where the parameters are broken
-    assert np.isfinite(result.params.flat).all() and np.isfinite(result.losses).all()
-    assert all(np.isfinite(sample.params.flat).all() for sample in result.samples)
-    assert result.best_step == result.smooth_losses.argmin()
 
 
 def test_a_checkpoint_of_finite_numbers_is_not_replaced_by_one_of_others(tmp_path):
     path = tmp_path / "run.npz"
     for every in (2, 1):  # the second goes on from the file of the first, and finds nothing better
         with pytest.warns(RuntimeWarning, match="stopped at step 5: W"):
-            train(optimizer=Breaker, steps=60, checkpoint=path, checkpoint_every=every)
+            train(path, every, optimizer=Breaker)
         with np.load(path) as file:
             assert len(file["losses"]) == 4 and np.isfinite(file["params"]).all()
 
 
 def test_an_interrupt_does_not_hide_numbers_that_are_not_finite(tmp_path):
     with pytest.warns(RuntimeWarning, match="stopped at step 5: W, U, V, b, c not finite"):
-        result = train(optimizer=interrupting(Breaker, 5), checkpoint=tmp_path / "run.npz")
+        result = train(tmp_path / "run.npz", optimizer=interrupting(Breaker, 5))
     np.testing.assert_array_equal(result.params.flat, result.best_params.flat)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_parameter_that_is_infinite_stops_training_although_the_loss_is_finite():
-    class Silent(rnn.AdaGrad):
-        def step(self, params, grads, rate):
-            super().step(params, grads, rate)
-            params.b[3] = np.inf  # tanh makes 1 of it, and its derivative is 0
-
-    with pytest.warns(RuntimeWarning, match="stopped at step 1: b not finite;"):
-        result = train(optimizer=Silent)
-    assert np.isfinite(result.params.flat).all() and np.isfinite(result.best_params.flat).all()
-
-
-def test_training_does_not_start_from_parameters_that_are_not_finite():
-    params = rnn.init_params(VOCAB.size, 12)
-    params.b[3] = np.inf
-    with pytest.raises(ValueError, match="b holds NaN or infinity"):
-        rnn.train(params, VOCAB, IDS, steps=3, progress=False)
-
-
-def test_warnings_name_the_line_that_called_train(tmp_path):
-    with pytest.warns(RuntimeWarning) as warned:
-        train(checkpoint=tmp_path / "nowhere" / "run.npz")
-        train(optimizer=Breaker)
-    assert len(warned) == 4 and {warning.filename for warning in warned} == {__file__}
-
-
-@pytest.mark.parametrize(("text", "T", "m", "B"), [("a" * 60, 5, 3, 1), ("ab" * 40, 1, 1, 1), ("abc" * 40, 1, 2, 4)])
-def test_the_smallest_networks_and_books_work(text, T, m, B):
-    vocab = rnn.Vocabulary(text)
-    params, ids = rnn.init_params(vocab.size, m), vocab.encode(text)
-    result = rnn.train(params, vocab, ids, seq_length=T, batch_size=B, prompt="a", progress=False)
-    assert np.isfinite(result.losses).all() and len(result.samples[-1].text) == 200
-    assert result.best_step == result.smooth_losses.argmin()  # the first of those that are equally good
-
-
-def test_huge_logits_do_not_overflow():
-    params = rnn.init_params(VOCAB.size, 3, dtype=np.float32)
-    params.c[:] = np.linspace(-1e30, 1e30, VOCAB.size)
-    with np.errstate(all="raise", under="ignore"):
-        fwd = rnn.forward(params, IDS[:5], IDS[1:6], np.zeros(3))
-    assert np.isfinite(fwd.loss) and np.isfinite(fwd.p).all()
-    with np.errstate(all="raise", under="ignore"):
-        text = rnn.synthesize(params, VOCAB, 5)
-    assert text == 5 * VOCAB.chars[-1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 
 import rnn_core as rnn
-from report.words import words
+from lab.words import words
 
 ROOT = Path(__file__).parent.parent
 

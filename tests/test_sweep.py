@@ -6,20 +6,20 @@ from functools import partial
 import joblib
 import numpy as np
 import pytest
-from small import IDS, VOCAB, interrupting
+from small import IDS, VOCAB, interrupting, train
 
 import rnn_core as rnn
-from report.sweep import EVERY, run, spread, sweep
+from lab.sweep import EVERY, run, spread, sweep
 
 SETTINGS = {
     "AdaGrad": {"steps": 250, "scheme": "normal", "optimizer": rnn.AdaGrad},
-    "Adam": {"steps": 30, "scheme": "orthogonal", "optimizer": partial(rnn.Adam, 0.01), "batch_size": 2},
+    "Adam": {"steps": 30, "scheme": "orthogonal", "optimizer": partial(rnn.Adam, 0.01), "reading": {"batch_size": 2}},
 }
 SEEDS = range(2)
 DATA = VOCAB, IDS[:700], IDS[700:]
 
 
-def same(a, b):
+def agree(a, b):
     """Two outcomes are the same but for the time that they took."""
     np.testing.assert_array_equal(a.params.flat, b.params.flat)
     np.testing.assert_array_equal(a.smooth_losses, b.smooth_losses)
@@ -35,13 +35,13 @@ def test_a_sweep_makes_every_setting_from_every_seed(outcomes):
     assert list(outcomes) == list(SETTINGS)
     for name, setting in SETTINGS.items():
         for seed, outcome in zip(SEEDS, outcomes[name], strict=True):
-            same(outcome, run(setting, seed, *DATA, hidden_size=8))
+            agree(outcome, run(setting, seed, *DATA, hidden_size=8))
     assert outcomes["AdaGrad"][0].lowest != outcomes["AdaGrad"][1].lowest
 
 
 def test_an_outcome_is_that_of_the_training_run_it_names(outcomes):
     params = rnn.init_params(VOCAB.size, 8, seed=1, dtype=np.float32)
-    result = rnn.train(params, VOCAB, DATA[1], steps=250, seed=1, sample_every=0, progress=False)
+    result = train(DATA[1], params, steps=250, seed=1)
     outcome = outcomes["AdaGrad"][1]
     np.testing.assert_array_equal(outcome.smooth_losses, result.smooth_losses[::EVERY])
     assert outcome.lowest == result.smooth_losses.min()
@@ -53,7 +53,7 @@ def test_two_processes_come_to_the_same_outcomes(outcomes):
         elsewhere = sweep(SETTINGS, SEEDS, *DATA, hidden_size=8)
     for name in SETTINGS:
         for a, b in zip(outcomes[name], elsewhere[name], strict=True):
-            same(a, b)
+            agree(a, b)
 
 
 def test_a_dask_cluster_of_two_workers_comes_to_the_same_outcomes(outcomes):
@@ -68,7 +68,7 @@ def test_a_dask_cluster_of_two_workers_comes_to_the_same_outcomes(outcomes):
         assert places <= set(client.run(os.getpid).values())
     for name in SETTINGS:
         for a, b in zip(outcomes[name], elsewhere[name], strict=True):
-            same(a, b)
+            agree(a, b)
 
 
 def test_an_interrupt_ends_the_sweep_in_place_of_an_outcome():

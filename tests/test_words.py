@@ -2,7 +2,7 @@
 
 import pytest
 
-from report.words import distinct_share, main_names, near_misses, word_share, words
+from lab.words import distinct_share, main_names, near_misses, word_share, words
 
 BOOK = (
     "Then Wren ran. The bell, said Wren, and Oskar heard Wren; so Oskar said the bell. I saw Oskar, and the Bell rang. "
