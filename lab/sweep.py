@@ -5,15 +5,19 @@ The runs are independent, so joblib runs them side by side, on whatever `joblib.
 this machine, or the workers of a dask cluster.
 """
 
+import json
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import joblib
 import numpy as np
 
 import rnn_core as rnn
+from lab.progress import bar
 from lab.training import Reading, train
 
+LONG_RUNS = Path(__file__).parent.parent / "benchmarks" / "training.json"
 EVERY = 100  # of the smooth losses, each 100th is kept
 
 # Ways to train, by the arguments of `run`. Learning rates, chunks and the clipping of the last one were chosen by the
@@ -67,6 +71,31 @@ class Outcome(NamedTuple):
     h: np.ndarray
 
 
+# Of these the notebook's `recipe` names one; they read one sequence at a time, in the order of the book.
+RECIPES = {name: setting for name, setting in SETTINGS.items() if "reading" not in setting}
+
+
+def prepare(setting, vocab_size, hidden_size=100, seed=0, dtype=np.float32):
+    """The first parameters, and the other arguments of `lab.training.train`, for a way to train.
+
+    Parameters
+    ----------
+    setting : dict
+        See `run`.
+    vocab_size, hidden_size, seed, dtype
+        As for `rnn_core.init_params`.
+
+    Returns
+    -------
+    params : Params
+    options : dict
+        With an optimiser of its own.
+    """
+    options = {name: value for name, value in setting.items() if name not in ("scheme", "reading")}
+    params = rnn.init_params(vocab_size, hidden_size, scheme=setting["scheme"], seed=seed, dtype=dtype)
+    return params, {**options, "optimizer": options["optimizer"]()}
+
+
 def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     """Train once.
 
@@ -85,11 +114,9 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     -------
     Outcome
     """
-    setting = dict(setting)
-    optimizer, scheme = setting.pop("optimizer")(), setting.pop("scheme")
-    reading = Reading(ids, seed=seed, **setting.pop("reading", {}))
-    params = rnn.init_params(vocab.size, hidden_size, scheme=scheme, seed=seed, dtype=np.float32)
-    result = train(params, reading, optimizer=optimizer, progress=False, **setting)
+    reading = Reading(ids, seed=seed, **setting.get("reading", {}))
+    params, options = prepare(setting, vocab.size, hidden_size, seed)
+    result = train(params, reading, progress=False, **options)
     if result.stopped == "interrupted":  # half a run is no outcome, and the others need not begin
         raise KeyboardInterrupt
     h = result.h.reshape(-1, hidden_size)[-1]
@@ -117,7 +144,8 @@ def sweep(settings, seeds, *data, **options):
     """
     seeds = list(seeds)
     jobs = [joblib.delayed(run)(setting, seed, *data, **options) for setting in settings.values() for seed in seeds]
-    outcomes = iter(joblib.Parallel()(jobs))
+    with bar(joblib.Parallel(return_as="generator")(jobs), total=len(jobs), unit="run") as outcomes:
+        outcomes = iter(list(outcomes))
     return {name: [next(outcomes) for _ in seeds] for name in settings}
 
 
@@ -125,3 +153,15 @@ def spread(values, digits=2):
     """Mean and standard deviation over seeds, as "mean ± sd"."""
     deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
     return f"{np.mean(values):.{digits}f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{deviation:.{digits}f}"
+
+
+def full_length():
+    """What `make long` measured on the book that ships with the project.
+
+    Returns
+    -------
+    dict of str to dict
+        For each way to train: "steps", "characters", and a list with an entry for each seed of the "lowest" and the
+        "last" smooth loss, in nats per sequence, and of the "bits" per character held out.
+    """
+    return json.loads(LONG_RUNS.read_text(encoding="utf-8"))["runs"]

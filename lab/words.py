@@ -4,6 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections import Counter
+from pathlib import Path
 
 MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.category(char)[0] == "M")
 LETTERS = rf"[^\W\d_]+(?:[{MARKS}]+[^\W\d_]*)*"
@@ -13,6 +14,25 @@ WORD = re.compile(rf"{LETTERS}(?:['’]{LETTERS})*")  # letters of any script wi
 def words(text):
     """The words of a text, as they are written."""
     return WORD.findall(text)
+
+
+def word_set(text):
+    """The different words of a text, in lower case."""
+    return {word.lower() for word in words(text)}
+
+
+def frequent(text, count):
+    """The characters that occur most often in a text, most frequent first."""
+    return [char for char, _ in Counter(text).most_common(count)]
+
+
+def file_marks(path):
+    """What `rnn_core.read_book` takes away from a file: (how many line ends are not LF alone, whether it is marked).
+
+    The mark is the byte-order mark that some editors put at the beginning.
+    """
+    data = Path(path).expanduser().read_bytes()
+    return data.count(b"\r"), data.startswith(b"\xef\xbb\xbf")
 
 
 def word_share(text, known):

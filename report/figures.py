@@ -9,20 +9,20 @@ from report.show import figure
 WIDTH = 6.5  # inches: the text block of the page
 
 
-def step_sizes(errors, caption):
+def step_sizes(sizes, errors, caption):
     """Show the error of a numerical gradient against its step size.
 
     Parameters
     ----------
-    errors : dict of str to (array, array)
+    sizes, errors : dict of str to array
         For each method, the step sizes and the largest relative error at each.
     caption : str
         Markdown, with its number; the same for all functions of this module.
     """
     fig, axes = plt.subplots(1, 2, width_ratios=[2, 1], sharey=True, figsize=(WIDTH, 2.4))
     for ax in axes:
-        for method, (steps, values) in errors.items():
-            ax.loglog(steps, np.maximum(values, 1e-17), marker="o", markersize=3, label=method)
+        for method, values in errors.items():
+            ax.loglog(sizes[method], np.maximum(values, 1e-17), marker="o", markersize=3, label=method)
         ax.set_xlabel(r"step size $\varepsilon$")
     axes[0].set(xlim=(3e-17, 0.3), ylabel="largest relative error")
     axes[1].set(xlim=(1e-305, 1e5), xticks=[1e-300, 1e-200, 1e-100, 1])
@@ -84,22 +84,25 @@ def yardsticks(bits, models, caption):
     figure(fig, caption, "Bars for n-gram models, compressors and networks, the longest first.")
 
 
-def quality(curves, real, caption):
+def quality(choices, shares, real, caption):
     """Show how many words of a text are known against how many differ from one another.
 
     Parameters
     ----------
-    curves : dict of str to list of (float, float, float)
-        For each way to draw, its settings: the value, the share of different words, and that of words in the book.
+    choices : list of dict
+        How each text was drawn: one argument of `rnn_core.synthesize`. Those of one name make a curve.
+    shares : list of (float, float)
+        The shares of different words and of words in the book.
     real : (float, float)
-        The two shares of real text.
+        The same of real text.
     caption : str
     """
     fig, ax = plt.subplots(figsize=(WIDTH, 2.3))
-    for (name, points), marker, place in zip(curves.items(), ("o-", "s--"), ((-16, -9), (3, 4)), strict=True):
-        values, different, known = zip(*points, strict=True)
-        ax.plot(different, known, marker, label=name)
-        for value, *point in zip(values, different, known, strict=True):
+    names = list(dict.fromkeys(name for choice in choices for name in choice))
+    for name, marker, place in zip(names, ("o-", "s--"), ((-16, -9), (3, 4)), strict=False):
+        points = [(choice[name], point) for choice, point in zip(choices, shares, strict=True) if name in choice]
+        ax.plot(*zip(*(point for _, point in points), strict=True), marker, label=name.replace("_", "-"))
+        for value, point in points:
             ax.annotate(f"{value}", point, xytext=place, textcoords="offset points", fontsize=8)
     ax.plot(*real, "k*", markersize=9, linestyle="none", label="text held out")
     ax.set(xlabel="words that are different from one another", ylabel="words in the book")
@@ -108,3 +111,22 @@ def quality(curves, real, caption):
     ax.margins(0.06, 0.12)
     ax.legend()
     figure(fig, caption, "Two falling curves: the more words differ from one another, the fewer are in the book.")
+
+
+def speed(times, caption):
+    """Show how long an update step takes.
+
+    Parameters
+    ----------
+    times : dict of str to float
+        In microseconds, the slowest first.
+    caption : str
+    """
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.45 + 0.22 * len(times)))
+    ax.barh(list(times), list(times.values()), height=0.6)
+    for name, us in times.items():
+        ax.text(us, name, f" {us:,.0f}", va="center", fontsize=8.5)
+    ax.set(xlabel="microseconds per update step, B = 1", xlim=(0, 1.12 * max(times.values())))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    figure(fig, caption, "Bars that become shorter from the equations as they stand to rnn_core in float32.")

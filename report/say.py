@@ -8,9 +8,18 @@ from pathlib import Path
 
 from IPython.display import Markdown, display
 
-__all__ = ["SHIPPED", "claim", "place", "say", "settings"]
+from report.show import inline
 
-SHIPPED = {"book": "the_drowned_bell.txt", "epochs": 3, "steps": None, "hidden_size": 100, "seed": 0}
+__all__ = ["SHIPPED", "claim", "listed", "place", "say", "settings"]
+
+SHIPPED = {
+    "book": "the_drowned_bell.txt",
+    "recipe": "AdaGrad 0.1, N(0, 0.01²)",
+    "epochs": 3,
+    "steps": None,
+    "hidden_size": 100,
+    "seed": 0,
+}
 
 _strict = False
 
@@ -82,3 +91,8 @@ def place():
     DisplayHandle
     """
     return display(Markdown("*The last cell writes this paragraph.*"), display_id=True)
+
+
+def listed(texts):
+    """Texts of a book one after the other, each with exactly its characters: Markdown for `say`."""
+    return ", ".join(map(inline, texts))

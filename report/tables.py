@@ -1,7 +1,5 @@
 """The tables of the report, a function each: data in, something for Jupyter to display out."""
 
-import numpy as np
-
 from lab.sweep import spread
 from report.show import table, verbatim
 
@@ -49,19 +47,93 @@ def samples(samples, length, caption):
     return table(["Step", "Smooth loss", "Text"], rows, caption, align="rrl", widths=[8, 8, 84])
 
 
-def settings(outcomes, characters, caption, short=()):
+def bugs(gallery, caption):
+    """Wrong code before two methods at two kinds of point.
+
+    Parameters
+    ----------
+    gallery : dict of str to list of lab.gradcheck.GradientCheck
+        For each kind of code the checks by central differences and by the complex step, at the usual point and then at
+        better ones. The last of them says which parameters are wrong.
+    caption : str
+
+    Returns
+    -------
+    report.show.Shown
+    """
+    header = ["What is wrong", "Usual point: central", "complex step", "Better points: central", "complex step", "Wrong in"]
+    rows = [
+        [name, *("passed" if check.passed else "caught" for check in checks), " ".join(checks[-1].wrong)]
+        for name, checks in gallery.items()
+    ]
+    return table(header, rows, caption, align="llllll", widths=[34, 14, 13, 14, 13, 12])
+
+
+def settings(settings, outcomes, seq_length, caption):
     """Ways to train, from several seeds each.
 
     Parameters
     ----------
-    outcomes : dict of str to dict of str to list of float
-        For each way its "steps" (a number), and for each seed "lowest", "last" (the smooth loss, in nats per sequence)
-        and "bits" (per character, held out).
-    characters : dict of str to float
-        How many millions of them each has read.
+    settings : dict of str to dict
+        See `lab.sweep.run`.
+    outcomes : dict of str to list of lab.sweep.Outcome
+    seq_length : int
     caption : str
-    short : collection of str
-        The ways whose smooth loss still is mostly the first loss: it is not shown.
+
+    Returns
+    -------
+    report.show.Shown
+    """
+    most, rows = max(setting["steps"] for setting in settings.values()), []
+    for name, setting in settings.items():
+        characters = setting["steps"] * seq_length * setting.get("reading", {}).get("batch_size", 1)
+        lowest = "–" if setting["steps"] < most else spread([outcome.lowest for outcome in outcomes[name]])
+        bits = spread([outcome.bits for outcome in outcomes[name]], 3)
+        rows.append([name, f"{setting['steps']:,}", f"{characters / 1e6:.2f}", lowest, bits])
+    header = ["Way to train", "Steps", "Characters (millions)", "Lowest smooth loss", "Bits held out"]
+    return table(header, rows, caption, align="lrrrr", widths=[36, 12, 16, 18, 18])
+
+
+def full_length(runs, caption):
+    """The runs of `make long`.
+
+    Parameters
+    ----------
+    runs : dict of str to dict
+        `lab.sweep.full_length`.
+    caption : str
+
+    Returns
+    -------
+    report.show.Shown
+    """
+    header = ["Way to train", "Steps", "Characters (millions)", "Lowest smooth loss", "At the end", "Bits held out"]
+    rows = [
+        [
+            name,
+            f"{run['steps']:,}",
+            f"{run['characters'] / 1e6:.1f}",
+            spread(run["lowest"]),
+            spread(run["last"]),
+            spread(run["bits"], 3),
+        ]
+        for name, run in runs.items()
+    ]
+    return table(header, rows, caption, align="lrrrrr", widths=[29, 10, 14, 15, 15, 17])
+
+
+def temperatures(choices, texts, quality, perplexity, caption):
+    """What is drawn at several temperatures.
+
+    Parameters
+    ----------
+    choices : list of dict
+        The arguments of `rnn_core.synthesize`: one temperature each.
+    texts : list of str
+    quality : list of (float, float)
+        The shares of different words and of words in the book.
+    perplexity : list of float
+    caption : str
 
     Returns
     -------
@@ -69,13 +141,13 @@ def settings(outcomes, characters, caption, short=()):
     """
     rows = [
         [
-            name,
-            f"{outcome['steps']:,}",
-            f"{characters[name]:.2f}",
-            "–" if name in short else spread(outcome["lowest"]),
-            spread(outcome["bits"], 3),
+            *(str(value) for value in choice.values()),
+            f"{different:.0%}",
+            f"{known:.0%}",
+            f"{surprise:.1f}",
+            verbatim(text[:120].replace("\n", "\u00b6")),
         ]
-        for name, outcome in outcomes.items()
+        for choice, text, (different, known), surprise in zip(choices, texts, quality, perplexity, strict=False)
     ]
-    header = ["Way to train", "Steps", "Characters (millions)", "Lowest smooth loss", "Bits held out"]
-    return table(header, rows, caption, align="lrrrr", widths=[36, 12, 16, 18, 18])
+    header = ["\u03c4", "Different", "In the book", "Perplexity", "How it begins"]
+    return table(header, rows, caption, align="rrrrl", widths=[7, 11, 11, 12, 59])
