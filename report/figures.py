@@ -51,7 +51,9 @@ def smooth_loss(run, steps_per_epoch, seq_length, caption):
         ax.annotate(f" epoch {epoch}", (boundary, 0.97), **place)
     ax.set(xlabel="update step", ylabel="loss (nats per sequence)")
     ax.set_ylim(0.5 * run.smooth_losses.min(), 1.02 * run.smooth_losses[0] + 1e-9)
-    per_character = ax.secondary_yaxis("right", functions=(lambda nats: nats / seq_length, lambda nats: nats * seq_length))
+    per_character = ax.secondary_yaxis(
+        "right", functions=(lambda nats: nats / seq_length, lambda nats: nats * seq_length)
+    )
     per_character.set_ylabel("nats per character")
     per_character.spines["right"].set_visible(True)
     legend = ax.legend(loc="upper right", bbox_to_anchor=(1, 0.88), frameon=True, framealpha=1, edgecolor="white")

@@ -61,7 +61,14 @@ def bugs(gallery, caption):
     -------
     report.show.Shown
     """
-    header = ["What is wrong", "Usual point: central", "complex step", "Better points: central", "complex step", "Wrong in"]
+    header = [
+        "What is wrong",
+        "Usual point: central",
+        "complex step",
+        "Better points: central",
+        "complex step",
+        "Wrong in",
+    ]
     rows = [
         [name, *("passed" if check.passed else "caught" for check in checks), " ".join(checks[-1].wrong)]
         for name, checks in gallery.items()

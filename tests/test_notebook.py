@@ -1,0 +1,72 @@
+"""The rules of the notebook: what a cell may be, and that its settings are those that every claim must hold for."""
+
+import ast
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+from nbconvert.preprocessors import ExecutePreprocessor
+from test_project import ROOT
+
+from report.say import SHIPPED
+
+CELLS = nbformat.read(ROOT / "lab4.ipynb", as_version=4).cells
+CODE = [cell for cell in CELLS if cell.cell_type == "code"]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def names(cell):
+    """The names, and the attributes of names, that the code of a cell uses."""
+    tree = ast.parse(cell.source)
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return found | {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def test_the_notebook_has_at_most_400_lines_of_code_and_no_cell_over_12():
+    lengths = [len(cell.source.splitlines()) for cell in CODE]
+    assert max(lengths) <= 12 and sum(lengths) <= 400
+
+
+def test_code_that_is_shown_fits_the_page():
+    shown = [cell for cell in CODE if "remove-input" not in tags(cell)]
+    assert len(shown) > 8 and max(len(line) for cell in shown for line in cell.source.splitlines()) <= 96
+
+
+def test_a_cell_that_is_hidden_on_paper_is_folded_on_the_screen_too():
+    for cell in CODE:
+        assert ("remove-input" in tags(cell)) == cell.metadata.get("jupyter", {}).get("source_hidden", False), cell.id
+    assert not [cell.id for cell in CELLS if "remove-cell" in tags(cell)]
+
+
+def test_the_notebook_does_not_plot_and_asks_nowhere_whether_it_is_the_one_that_ships():
+    for cell in CODE:
+        assert not names(cell) & {"plt", "matplotlib", "figure", "Markdown", "display"}, cell.id
+        branches = [node.test for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.If | ast.IfExp)]
+        assert "shipped" not in {ast.unparse(test) for test in branches}, cell.id
+
+
+def test_the_settings_that_every_claim_must_hold_for_are_those_of_the_notebook():
+    (cell,) = (cell for cell in CODE if "parameters" in tags(cell))
+    stated = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}
+    assert stated | {"book": stated["book"].rpartition("/")[2]} == SHIPPED
+
+
+def test_a_false_claim_fails_the_notebook_and_is_left_out_on_another_book(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+    def said(settings):
+        notebook = nbformat.v4.new_notebook(
+            cells=[
+                nbformat.v4.new_code_cell(f"from report.say import claim, say, settings\nsettings(**{settings})"),
+                nbformat.v4.new_code_cell('say("It was said.", claim(1 > 2, "One is more than two."))'),
+            ]
+        )
+        ExecutePreprocessor(kernel_name="python3").preprocess(notebook)
+        return notebook.cells[-1].outputs[0].data["text/markdown"]
+
+    assert said(SHIPPED | {"book": "another.txt"}) == "It was said."
+    with pytest.raises(CellExecutionError, match=r"does not hold: 'One is more than two\.'"):
+        said(SHIPPED)

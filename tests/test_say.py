@@ -1,0 +1,44 @@
+"""Sentences with their proof: what is false fails the report that ships, and is left out of all others."""
+
+import pytest
+from IPython.display import Markdown
+
+from report import say
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """The paragraphs that are shown."""
+    paragraphs = []
+    monkeypatch.setattr(say, "display", lambda paragraph, **_: paragraphs.append(paragraph.data))
+    yield paragraphs
+    say.settings("another.txt")
+
+
+def test_a_paragraph_is_its_sentences_without_those_that_are_empty(said):
+    say.say("One.", "", say.claim(True, "Two."), say.claim(False, "Three."), say.claim(False, "Four.", "Five."))
+    assert said == ["One. Two. Five."]
+
+
+def test_a_false_claim_fails_the_report_that_ships_and_names_the_sentence():
+    shipped = say.SHIPPED | {"book": f"data/{say.SHIPPED['book']}"}
+    assert say.settings(**shipped)
+    assert say.claim(True, "It is so.") == "It is so."
+    with pytest.raises(AssertionError, match=r"claim of the report does not hold: 'It is so\.'"):
+        say.claim(False, "It is so.", "It is not.")
+    assert not say.settings(**shipped | {"seed": 1})
+    assert say.claim(False, "It is so.", "It is not.") == "It is not."
+
+
+def test_a_place_further_up_gets_the_paragraph():
+    class Handle:
+        def update(self, paragraph):
+            self.shown = paragraph
+
+    handle = Handle()
+    say.say("Later.", at=handle)
+    assert isinstance(handle.shown, Markdown) and handle.shown.data == "Later."
+
+
+def test_texts_of_a_book_are_listed_with_exactly_their_characters():
+    assert say.listed(["a", "<"]) == "<code>a</code>, <code>&#60;</code>"
