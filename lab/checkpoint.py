@@ -6,14 +6,13 @@ Nothing is ever unpickled from them.
 import hashlib
 import json
 import os
-import warnings
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from lab.training import Sample
+from lab.training import Sample, warn
 from rnn_core import Params, Vocabulary, code_points
 
 
@@ -179,9 +178,9 @@ class Checkpoint:
                 sample_h=np.array([sample.h for sample in run.samples]),
                 **{f"optimizer.{name}": value for name, value in vars(optimizer).items()},
             )  # fmt: skip
-        except (OSError, ValueError, MemoryError) as error:
+        except Exception as error:
             message = f"The checkpoint {str(self.path)!r} could not be saved: {error}."
-            warnings.warn(f"{message} Training goes on; what it held is kept.", RuntimeWarning, stacklevel=3)
+            warn(f"{message} Training goes on; what it held is kept.", stacklevel=4)
 
 
 def _restore(run, optimizer, state, done):

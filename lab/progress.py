@@ -1,8 +1,10 @@
 """Progress bars."""
 
 import sys
+from contextlib import suppress
 
 from tqdm import tqdm
+from tqdm.utils import ObjectWrapper
 
 
 def bar(items, shown=True, **options):
@@ -17,4 +19,17 @@ def bar(items, shown=True, **options):
         Those of `tqdm`.
     """
     # On stdout, because in a notebook what is gone from stderr leaves an empty red strip behind.
-    return tqdm(items, leave=False, file=sys.stdout, **options, **({} if shown else {"disable": True}))
+    options |= {} if shown else {"disable": True}
+    return tqdm(items, leave=False, file=_Screen(sys.stdout), dynamic_ncols=True, **options)
+
+
+class _Screen(ObjectWrapper):
+    """A file that may break at any time: what can't be written is not shown, and the work goes on."""
+
+    def write(self, text):
+        with suppress(Exception):
+            self._wrapped.write(text)
+
+    def flush(self):
+        with suppress(Exception):
+            self._wrapped.flush()

@@ -8,11 +8,12 @@ References
 import math
 import numbers
 import signal
+import sys
 import threading
 import time
 import traceback
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -204,7 +205,8 @@ class Training:
         The parameters after the last step, and the hidden state.
     losses, smooth_losses : ndarray (steps,)
         In nats per sequence (summed over its T characters, mean over the batch): L, and its moving average
-        0.999 smooth_loss + 0.001 L, which starts at the first L.
+        0.999 smooth_loss + 0.001 L, which starts at the first L. One for each step that is done, and for one whose
+        update raised an error.
     smooth_loss : float
         The last one of these; NaN before the first step.
     best_params, best_h, best_step : Params, ndarray (m,) or (B, m), int
@@ -217,7 +219,8 @@ class Training:
     seconds : float
         The time that the update steps took, without that for the samples.
     stopped : str
-        "interrupted" (Kernel > Interrupt), or what went wrong, and at which step; empty if nothing was amiss.
+        Empty if the run has ended; "interrupted" (Kernel > Interrupt) if it has not; or what went wrong, and at which
+        step.
     """
 
     params: Params
@@ -318,7 +321,8 @@ def train(
         Show a bar.
     checkpoint : lab.checkpoint.Checkpoint, optional
         Where to save everything, now and then and at the end. If it is there already, training goes on from it, to the
-        same bits as if it had never stopped.
+        same bits as if it had never stopped. With a constant learning rate a run that has ended can be carried on, too:
+        with more epochs or steps.
 
     Returns
     -------
@@ -367,7 +371,7 @@ def train(
 
     steps = steps or epochs * reading.steps_per_epoch
     h = np.zeros((*reading.shape[1:], params.hidden_size), params.flat.dtype)
-    run = Training(params.copy(), h, np.empty(steps), np.empty(steps), params.copy(), h.copy())
+    run = Training(params.copy(), h, np.full(steps, np.nan), np.full(steps, np.nan), params.copy(), h.copy())
     if checkpoint is not None:
         settings = {
             "book": reading.ids, "seq_length": reading.seq_length, "batch_size": reading.batch_size,
@@ -407,7 +411,7 @@ def train(
                 shown.update()
                 if checkpoint is not None and checkpoint.due(run.done) and run.done < steps:
                     checkpoint.save(run, optimizer)
-                if interrupt.is_set():
+                if interrupt.is_set() and run.done < steps:
                     run.stopped = "interrupted"
                     break
         if broken := _not_finite(params):  # the update itself went wrong: an absurd learning rate
@@ -415,12 +419,13 @@ def train(
                 run.stopped = f"step {run.done:,}: {broken}"
             params.flat[:] = run.best_params.flat
         if run.stopped not in ("", "interrupted"):
-            _warn(f"Training stopped at {run.stopped}; what was learned until then is kept.")
+            warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", stacklevel=3)
         elif checkpoint is not None:
             checkpoint.save(run, optimizer)
         if samples and not (run.samples and run.samples[-1].step == run.done):
             run.write(samples)
-    run.losses, run.smooth_losses = run.losses[: run.done], run.smooth_losses[: run.done]
+    noted = np.isfinite(run.losses).sum()
+    run.losses, run.smooth_losses = run.losses[:noted], run.smooth_losses[:noted]
     return run
 
 
@@ -435,9 +440,17 @@ def _not_finite(params, loss=0.0, grads=None):
     return f"{', '.join(names)} not finite" if names else ""
 
 
-def _warn(message):
-    """Warn whoever called `train`; where warnings are errors the result is worth more, and it holds the message."""
-    try:
-        warnings.warn(message, RuntimeWarning, stacklevel=3)
-    except RuntimeWarning:
-        pass
+def warn(message, stacklevel):
+    """Warn without ever raising: what was learned is worth more. Where warnings are errors, the message is printed.
+
+    Parameters
+    ----------
+    message : str
+    stacklevel : int
+        As for `warnings.warn`: 1 is this function, 2 what called it, and so on.
+    """
+    with suppress(Exception):  # stderr may be closed
+        try:
+            warnings.warn(message, RuntimeWarning, stacklevel)
+        except RuntimeWarning:
+            print(message, file=sys.stderr)

@@ -351,6 +351,40 @@ def test_a_checkpoint_that_lacks_a_part_is_refused(tmp_path):
             train(path)
 
 
+@pytest.mark.parametrize("longer", [{"steps": 90}, {"steps": None, "epochs": 3}])
+@pytest.mark.parametrize("end", [33, None])
+def test_a_run_of_a_constant_learning_rate_is_carried_on_with_more_steps_or_epochs(tmp_path, longer, end):
+    path, constant = tmp_path / "run.npz", {"schedule": "constant", "order": "chunks", "chunks": 5}
+    first = train(path, optimizer=interrupting(rnn.Adam, end) if end else rnn.Adam, **constant)
+    assert (first.done, first.stopped) == ((33, "interrupted") if end else (60, ""))
+    same(train(path, **constant, **longer), train(**constant, **longer))
+
+
+def test_a_run_along_a_cosine_can_not_be_made_longer_and_is_told_why(tmp_path):
+    path = tmp_path / "run.npz"
+    train(path)
+    with pytest.raises(ValueError, match=r"another steps: .*; only a run with a constant learning rate can be made"):
+        train(path, steps=70)
+
+
+def test_a_checkpoint_that_has_made_more_steps_than_asked_for_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    train(path, schedule="constant")
+    with pytest.raises(
+        ValueError, match=r"run.npz has made 60 steps already, more than the 50 asked for: ask for more"
+    ):
+        train(path, steps=50, schedule="constant")
+
+
+def test_the_files_of_a_run_that_was_interrupted_and_of_one_that_has_ended_are_told_apart(tmp_path):
+    for name, optimizer, done in (("part", interrupting(rnn.Adam, 33), 33), ("whole", rnn.Adam, 60)):
+        train(tmp_path / name, optimizer=optimizer)
+        with np.load(tmp_path / name) as file:
+            assert (len(file["losses"]), json.loads(str(file["settings"]))["steps"]) == (done, 60)
+    assert not train(tmp_path / "whole", optimizer=interrupting(rnn.Adam, 1)).stopped
+    assert train(tmp_path / "part", optimizer=interrupting(rnn.Adam, 1)).stopped == "interrupted"
+
+
 @pytest.mark.parametrize(
     ("kwargs", "differs"),
     [

@@ -1,7 +1,10 @@
 """Training: what is read, the loop, and what ends it. What was learned until then is never lost."""
 
+import io
+import itertools
 import re
 import signal
+import sys
 import threading
 import warnings
 from dataclasses import replace
@@ -409,6 +412,77 @@ def test_training_does_not_start_from_parameters_that_are_not_finite():
     params.b[3] = np.inf
     with pytest.raises(ValueError, match="b holds NaN or infinity"):
         train(params=params, steps=3)
+
+
+def failing(step):
+    """A `backward` and an optimiser that raise an error in that step, from 0 on."""
+    steps = {"backward": itertools.count(), "optimizer": itertools.count()}
+
+    def backward(*arguments):
+        if next(steps["backward"]) == step:
+            raise ZeroDivisionError("no way on")
+        return rnn.backward(*arguments)
+
+    class Failing(rnn.AdaGrad):
+        def step(self, *arguments):
+            if next(steps["optimizer"]) == step:
+                raise ZeroDivisionError("no way on")
+            super().step(*arguments)
+
+    return {"backward": backward, "optimizer": Failing}
+
+
+@pytest.mark.parametrize("part", ["backward", "optimizer"])
+def test_an_error_in_a_later_step_ends_training_with_what_was_learned_and_names_the_cause(part, tmp_path):
+    place = Checkpoint(tmp_path / "run.npz", every=20)
+    with pytest.warns(RuntimeWarning, match=r"stopped at step 33: .*; what was learned until then is kept"):
+        result = train(**{**SAMPLED, "checkpoint": place, part: failing(33)[part]})
+    where = {"backward": "backward", "optimizer": "step"}[part]
+    assert re.fullmatch(rf"step 33: ZeroDivisionError in line \d+ of {where}: no way on", result.stopped)
+    good = train(**SAMPLED, optimizer=interrupting(rnn.AdaGrad, 33))
+    assert result.done == 33
+    assert [(sample.step, sample.text) for sample in result.samples] == [(s.step, s.text) for s in good.samples]
+    np.testing.assert_array_equal(result.params.flat, good.params.flat)
+    np.testing.assert_array_equal(result.h, good.h)
+    np.testing.assert_array_equal(result.losses[:33], good.losses)
+    assert result.best_step == result.smooth_losses.argmin()  # which may be the step whose update failed
+    with np.load(tmp_path / "run.npz") as file:
+        assert len(file["losses"]) == 20  # the last good one is kept
+
+
+@pytest.mark.parametrize("part", ["backward", "optimizer"])
+def test_an_error_in_the_first_step_is_raised(part):
+    with pytest.raises(ZeroDivisionError, match="no way on"):
+        train(**{part: failing(0)[part]})
+
+
+def test_an_interrupt_of_the_last_step_finds_a_run_that_has_ended():
+    result = train(**SAMPLED, optimizer=interrupting(rnn.AdaGrad, 60))
+    assert result.stopped == "" and result.done == 60
+    same(result, train(**SAMPLED))
+
+
+def test_where_warnings_are_errors_nothing_is_lost_and_the_causes_are_printed(tmp_path, capsys):
+    place = Checkpoint(tmp_path / "run.npz", every=20)
+    tmp_path.rmdir()
+    with warnings.catch_warnings(action="error"):
+        stopped = train(**SAMPLED, backward=failing(33)["backward"])
+        unsaved = train(**SAMPLED, checkpoint=place)
+    assert stopped.done == 33
+    same(unsaved, train(**SAMPLED))
+    assert unsaved.stopped == ""
+    said = capsys.readouterr().err.splitlines()
+    assert "ZeroDivisionError" in said[0] and len(said) == 1 + 3
+    assert all("could not be saved" in line for line in said[1:])
+
+
+@pytest.mark.parametrize("action", ["always", "error"])
+def test_a_closed_stderr_does_not_cost_the_run(action, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_: print(message, file=sys.stderr))
+    sys.stderr.close()
+    with warnings.catch_warnings(action=action):
+        assert train(**SAMPLED, backward=failing(33)["backward"]).done == 33
 
 
 def test_warnings_name_the_line_that_called_train(tmp_path):
