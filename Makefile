@@ -9,7 +9,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 # The shell takes them from its environment, and make as they are, whatever characters they hold
 override BOOK := $(value BOOK)
 override AUTHOR := $(value AUTHOR)
-export BOOK AUTHOR
+override RECIPE := $(value RECIPE)
+export BOOK AUTHOR RECIPE
 
 # Progress bars are for people who watch, not for stored outputs
 QUIET := TQDM_DISABLE=1
@@ -18,11 +19,7 @@ help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1@/p' $(MAKEFILE_LIST) | tr @ '\t'
 
 report: .venv/ready  ## run the notebook and write build/lab4.pdf; for another book: make report BOOK=path/to/book.txt
-	@mkdir -p build
-	$(QUIET) $(BIN)/papermill lab4.ipynb build/lab4.ipynb --no-progress-bar --log-level WARNING $(if $(BOOK),--parameters_raw book "$$BOOK")
-	$(BIN)/jupyter nbconvert --log-level WARN --to labreport $(if $(AUTHOR),--LabReportExporter.author="$$AUTHOR") build/lab4.ipynb
-	$(BIN)/python -m report.pictures build/lab4.ipynb
-	@echo "The report is build/lab4.pdf"
+	$(BIN)/python -m report --book="$$BOOK" --author="$$AUTHOR" --recipe="$$RECIPE"
 
 pictures: report  ## make the report, and of it the pictures that the README shows
 	cp build/page1.png build/loss.svg report/

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from IPython.display import Markdown, display
 
+from lab.sweep import RECIPES
 from report.show import inline
+from rnn_core import choose
 
 __all__ = ["SHIPPED", "claim", "listed", "place", "say", "settings"]
 
@@ -24,22 +26,36 @@ SHIPPED = {
 _strict = False
 
 
-def settings(book, **others):
-    """Tell `claim` what the report is made of.
+def settings(book, recipe, **numbers):
+    """Check the parameters of the notebook, and tell `claim` what the report is made of.
 
     Parameters
     ----------
     book : str or path-like
-    **others
-        The other parameters of the notebook, as in `SHIPPED`.
+    recipe : str
+    **numbers : int
+        The other parameters, as in `SHIPPED`; `steps` may be None.
 
     Returns
     -------
     bool
         Whether these are the book and the settings that the report ships with. Then every claim must hold.
+
+    Raises
+    ------
+    ValueError
+        A parameter is of the wrong kind; the message names it.
     """
     global _strict
-    _strict = {"book": Path(book).name, **others} == SHIPPED
+    if not isinstance(book, str | Path):
+        raise ValueError(f"book must be the path of a text file, it is {book!r}.")
+    choose("recipe", recipe, RECIPES)
+    for name, number in numbers.items():
+        least = 0 if name == "seed" else 1
+        whole = isinstance(number, int) and not isinstance(number, bool) and number >= least
+        if not (whole or (name == "steps" and number is None)):
+            raise ValueError(f"{name} must be a whole number, {least} or more; it is {number!r}.")
+    _strict = {"book": Path(book).name, "recipe": recipe, **numbers} == SHIPPED
     return _strict
 
 

@@ -12,7 +12,7 @@ def said(monkeypatch):
     paragraphs = []
     monkeypatch.setattr(say, "display", lambda paragraph, **_: paragraphs.append(paragraph.data))
     yield paragraphs
-    say.settings("another.txt")
+    say.settings(**say.SHIPPED | {"book": "another.txt"})
 
 
 def test_a_paragraph_is_its_sentences_without_those_that_are_empty(said):
@@ -42,3 +42,21 @@ def test_a_place_further_up_gets_the_paragraph():
 
 def test_texts_of_a_book_are_listed_with_exactly_their_characters():
     assert say.listed(["a", "<"]) == "<code>a</code>, <code>&#60;</code>"
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"seed": -1}, "seed must be a whole number, 0 or more; it is -1"),
+        ({"seed": "abc"}, "seed must be a whole number, 0 or more; it is 'abc'"),
+        ({"hidden_size": 1e2}, "hidden_size must be a whole number, 1 or more; it is 100.0"),
+        ({"epochs": "3"}, "epochs must be a whole number, 1 or more; it is '3'"),
+        ({"epochs": True}, "epochs must be a whole number, 1 or more; it is True"),
+        ({"steps": 0}, "steps must be a whole number, 1 or more; it is 0"),
+        ({"book": 3}, "book must be the path of a text file, it is 3"),
+        ({"recipe": "SGD"}, "no recipe 'SGD': choose one of 'AdaGrad 0.1, N"),
+    ],
+)
+def test_a_parameter_of_the_wrong_kind_is_named(given, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        say.settings(**say.SHIPPED | given)
