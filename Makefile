@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report pictures test mutants lab bench long clean
+.PHONY: help report pictures test quick format mutants lab bench long clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,6 +11,8 @@ override BOOK := $(value BOOK)
 override AUTHOR := $(value AUTHOR)
 override RECIPE := $(value RECIPE)
 export BOOK AUTHOR RECIPE
+
+STYLE = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 # Progress bars are for people who watch, not for stored outputs
 QUIET := TQDM_DISABLE=1
@@ -25,11 +27,18 @@ pictures: report  ## make the report, and of it the pictures that the README sho
 	cp build/page1.png build/loss.svg report/
 
 test: .venv/ready  ## check the style, the units and laws (pytest) and the notebook, cell by cell (nbval)
-	$(BIN)/ruff check .
+	$(STYLE)
 	$(BIN)/pytest
 	$(QUIET) $(BIN)/pytest --nbval lab4.ipynb
 
-mutants: .venv/ready  ## change rnn_core.py in two thousand ways, one at a time: does a test notice? (ten minutes)
+quick: .venv/ready  ## check the style and the mathematics only (half a minute)
+	$(STYLE)
+	$(BIN)/pytest rnn_core.py tests/test_rnn_core.py tests/test_plain.py tests/test_gradcheck.py tests/test_bugs.py
+
+format: .venv/ready  ## lay out all code, that of the notebook, too, as ruff does
+	$(BIN)/ruff format .
+
+mutants: .venv/ready  ## change network and training in two thousand ways, one at a time: does a test notice? (20 minutes)
 	$(BIN)/pip install --quiet --editable '.[mutants]'
 	rm -rf mutants
 	$(BIN)/mutmut run

@@ -468,12 +468,6 @@ def forward(params, x, y, h0, out=None):
     >>> fwd = forward(ignorant, x, y, h0=np.zeros(3))
     >>> f"{fwd.loss:.6f} = {len(x) * np.log(4):.6f}"
     '5.545177 = 5.545177'
-
-    Only c has a gradient then: p_t - y_t, summed over t; here for " ", "a", "b" and "c".
-
-    >>> grads = backward(ignorant, x, y, fwd)
-    >>> grads.c.tolist(), float(abs(grads.W).max())
-    ([0.0, 1.0, -1.0, 0.0], 0.0)
     """
     if out is None:
         x, y, h0 = _checked(params, x, y, h0)
@@ -513,6 +507,17 @@ def backward(params, x, y, fwd, out=None):
     References
     ----------
     Goodfellow et al. [1]_, equations 10.18 to 10.28; Werbos [2]_.
+
+    Examples
+    --------
+    Of a network that knows nothing, only c has a gradient: p_t - y_t, summed over t; here for " ", "a", "b" and "c".
+
+    >>> vocab = Vocabulary("a bcb a")
+    >>> x, y = vocab.encode("a bc"), vocab.encode(" bcb")
+    >>> ignorant = Params(hidden_size=3, vocab_size=vocab.size)
+    >>> grads = backward(ignorant, x, y, forward(ignorant, x, y, h0=np.zeros(3)))
+    >>> grads.c.tolist(), float(abs(grads.W).max())
+    ([0.0, 1.0, -1.0, 0.0], 0.0)
     """
     if out is None:
         expected = (*np.shape(x), params.vocab_size), params.hidden_size, params.flat.dtype
@@ -726,11 +731,11 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
 
     Examples
     --------
-    An untrained network draws all characters alike:
+    A network that knows nothing draws all characters alike:
 
     >>> vocab = Vocabulary("abc .")
-    >>> synthesize(init_params(vocab.size, hidden_size=4), vocab, length=12)
-    ''
+    >>> synthesize(Params(hidden_size=4, vocab_size=vocab.size), vocab, length=12)
+    'b.  ccbbacc '
     """
     params.check(vocab)
     if not prompt:

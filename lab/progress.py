@@ -4,7 +4,6 @@ import sys
 from contextlib import suppress
 
 from tqdm import tqdm
-from tqdm.utils import ObjectWrapper
 
 
 def bar(items, shown=True, **options):
@@ -23,13 +22,19 @@ def bar(items, shown=True, **options):
     return tqdm(items, leave=False, file=_Screen(sys.stdout), dynamic_ncols=True, **options)
 
 
-class _Screen(ObjectWrapper):
+class _Screen:
     """A file that may break at any time: what can't be written is not shown, and the work goes on."""
+
+    def __init__(self, file):
+        self.file = file
 
     def write(self, text):
         with suppress(Exception):
-            self._wrapped.write(text)
+            self.file.write(text)
 
     def flush(self):
         with suppress(Exception):
-            self._wrapped.flush()
+            self.file.flush()
+
+    def __getattr__(self, name):  # how wide it is, and what it can show
+        return getattr(self.file, name)

@@ -246,9 +246,7 @@ class Training:
             self.best_params.flat[:], self.best_h[...] = self.params.flat, h
 
     def write(self, samples):
-        """Add a sample, unless the parameters are such that the network can't write: training is about to stop then."""
-        if self.params.not_finite():
-            return
+        """Add a sample, unless the parameters are so large that the network can't write: training is about to stop."""
         h = self.h.reshape(-1, self.params.hidden_size)[0].copy()
         options = {"seed": (samples.seed, 1, self.done), "h0": h}
         try:

@@ -1,6 +1,6 @@
-"""The end of `make mutants`: the changes of rnn_core.py that no test noticed, and the share of all that one did.
+"""The end of `make mutants`: the changes that no test noticed, and the share of all that one did.
 
-Reads what `mutmut results` prints, and in mutants/rnn_core.py every function beside its mutants. Those that live:
+Reads what `mutmut results` prints, and under mutants/ every function beside its mutants. Those that live:
 
 - say it with other words: the advice in a message, the name of a progress bar's unit or of a temporary file;
 - write the same in another way: "UTF-8" for "utf-8", reshape(-2) for reshape(-1), / for // where nothing is left over,
@@ -18,27 +18,34 @@ import ast
 import difflib
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 GOAL = 0.95
 
-source = Path("mutants/rnn_core.py").read_text()
-lines = source.splitlines()
-functions = {
-    node.name: [line.replace(node.name, "") for line in lines[node.lineno - 1 : node.end_lineno]]
-    for node in ast.walk(ast.parse(source))
-    if isinstance(node, ast.FunctionDef) and "__mutmut_" in node.name
-}
-mutants = [name for name in functions if not name.endswith("_orig")]
-left = re.findall(r"rnn_core\.(\S+): (.+)", sys.stdin.read())
-for name, status in left:
-    print(f"\n{name}: {status}")
-    for line in difflib.ndiff(functions[re.sub(r"\d+$", "orig", name)], functions[name]):
-        if line[0] in "+-":
-            print(line[0], line[2:].strip())
-timeouts = sum(status == "timeout" for _, status in left)
-share = 1 - (len(left) - timeouts) / len(mutants)
-print(
-    f"\n{len(mutants)} mutants, {len(left) - timeouts} of them alive, {timeouts} that never ended: {share:.1%} killed."
-)
-sys.exit(share < GOAL)
+
+def functions(path):
+    """The lines of every function that mutmut made in a file, and of the right ones, by their names there."""
+    source = Path("mutants", path).read_text(encoding="utf-8")
+    module, lines = path.removesuffix(".py").replace("/", "."), source.splitlines()
+    return {
+        f"{module}.{node.name}": [line.replace(node.name, "") for line in lines[node.lineno - 1 : node.end_lineno]]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and "__mutmut_" in node.name
+    }
+
+
+if __name__ == "__main__":
+    paths = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
+    mutants = {name: lines for path in paths for name, lines in functions(path).items()}
+    left = re.findall(r"^\s*(\S+__mutmut_\d+): (.+)", sys.stdin.read(), re.MULTILINE)
+    for name, status in left:
+        print(f"\n{name}: {status}")
+        for line in difflib.ndiff(mutants[re.sub(r"\d+$", "orig", name)], mutants[name]):
+            if line[0] in "+-":
+                print(line[0], line[2:].strip())
+    total = sum(not name.endswith("_orig") for name in mutants)
+    timeouts = sum(status == "timeout" for _, status in left)
+    share = 1 - (len(left) - timeouts) / total
+    print(f"\n{total} mutants, {len(left) - timeouts} of them alive, {timeouts} that never ended: {share:.1%} killed.")
+    sys.exit(share < GOAL)

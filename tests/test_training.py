@@ -485,6 +485,7 @@ def test_a_closed_stderr_does_not_cost_the_run(action, monkeypatch):
         assert train(**SAMPLED, backward=failing(33)["backward"]).done == 33
 
 
+@pytest.mark.not_for_mutants
 def test_warnings_name_the_line_that_called_train(tmp_path):
     place = Checkpoint(tmp_path / "run.npz", every=20)
     tmp_path.rmdir()
