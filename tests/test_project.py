@@ -18,17 +18,17 @@ def requirement_names(lines):
 
 
 def project():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_the_conda_environment_names_the_same_packages_as_pyproject():
-    lines = re.findall(r"^\s+- ([^:\n]+)$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
+    lines = re.findall(r"^\s+- ([^:\n]+)$", (ROOT / "environment.yml").read_text(encoding="utf-8"), re.MULTILINE)
     packages = [line for line in lines if not re.match(r"conda-forge|python>|pip$|--editable", line)]
     assert sorted(packages) == sorted(project()["dependencies"])
 
 
 def test_the_lock_pins_every_dependency_with_hashes():
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     pinned = re.findall(r"^([\w.-]+)==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE)
     assert requirement_names(project()["dependencies"]) <= requirement_names(pinned)
     assert len(pinned) == len(re.findall(r"^\w", lock, re.MULTILINE))
@@ -36,9 +36,9 @@ def test_the_lock_pins_every_dependency_with_hashes():
 
 def test_the_book_is_what_its_readme_says():
     text = rnn.read_book(ROOT / "data" / "the_drowned_bell.txt")
-    found = words(text)
+    found = list(words(text))
     numbers = [len(text), len(set(text)), len(found), len({word.lower() for word in found})]
-    readme = (ROOT / "data" / "README.md").read_text()
+    readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     stated = re.findall(r"([\d,]+), of which ([\d,]+) different", readme)
     assert [int(n.replace(",", "")) for pair in stated for n in pair] == numbers
 
