@@ -420,11 +420,11 @@ def pictures(pdf):
     return [np.asarray(Image.open(io.BytesIO(page_picture(pdf, n, ppi=50))).convert("L")) for n in numbers]
 
 
-def test_a_figure_is_found_by_its_number():
+def test_a_figure_is_found_by_its_caption():
     nb = notebook()
-    assert figure_picture(nb, 1).startswith(b"<?xml") and b"</svg>" in figure_picture(nb, 1)
-    with pytest.raises(LookupError, match="has no Figure 2"):
-        figure_picture(nb, 2)
+    assert figure_picture(nb, "A line").startswith(b"<?xml") and b"</svg>" in figure_picture(nb, "A line")
+    with pytest.raises(LookupError, match="has no figure with the caption 'The loss'"):
+        figure_picture(nb, "The loss")
 
 
 def test_same_notebook_same_bytes(pdf, monkeypatch):
