@@ -28,7 +28,8 @@ def page_picture(pdf, number, ppi):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "report.pdf").write_bytes(pdf)
         page = Path(folder) / "page.typ"
-        page.write_text(f'#set page(width: auto, height: auto, margin: 0pt)\n#image("report.pdf", page: {number})')
+        source = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("report.pdf", page: {number})'
+        page.write_text(source, encoding="utf-8")
         return typst.compile(str(page), format="png", ppi=ppi)
 
 
