@@ -161,6 +161,9 @@ def _simple_changes(comparison, name, sizes):
     factor = np.vdot(n[known], a[known]) / np.vdot(n[known], n[known])
     if factor and np.count_nonzero(n[known]) > 1 and comparison.agree(a / factor, n):
         found.append(_in_words(factor, sizes))
+    limit = np.abs(a).max()
+    if (limit.is_integer() or np.count_nonzero(np.abs(a) == limit) > 1) and comparison.agree(a, n.clip(-limit, limit)):
+        found.append(f"what is right, clipped to [-{limit:g}, {limit:g}]: clip after the check")
     if a.ndim == 2 and a.shape == a.T.shape and comparison.agree(a.T, n):
         found.append("the transpose of what is right")
     for axis, size in enumerate(a.shape):
@@ -222,7 +225,7 @@ def _as_this_network(comparison):
         for x, y, h0 in _sequences(comparison, params.hidden_size):
             try:
                 fwd = forward(params, x, y, h0)
-            except IndexError:  # characters beyond K: the wrong axis was taken for one-hot
+            except (IndexError, ValueError):  # such as characters beyond K, if the wrong axis was taken for one-hot
                 continue
             scale = float(comparison.loss / fwd.loss) if fwd.loss else 1.0
             network = _Network(params, x, y, h0, scale, layout)

@@ -35,6 +35,8 @@ def said_of_squares(change, shape=(4, 5), **kwargs):
         (lambda g: 1.75 * g, (4, 5), "1.75 times what is right"),
         (lambda g: 25 * g, (4, 5), "25 times what is right: a sum over 25 in place of the mean?"),
         (lambda g: g / 25, (4, 5), "1/25 of what is right: a mean over 25 in place of the sum?"),
+        (lambda g: g.clip(-1, 1), (4, 5), "what is right, clipped to [-1, 1]: clip after the check"),
+        (lambda g: g.clip(-1.3, 1.3), (4, 5), "what is right, clipped to [-1.3, 1.3]: clip after the check"),
         (lambda g: g.T, (4, 4), "the transpose of what is right"),
         (lambda g: np.roll(g, 1, axis=0), (4, 5), "what is right, with its rows shifted by one"),
         (lambda g: np.roll(g, -1, axis=1), (4, 5), "what is right, with its columns shifted by one"),
@@ -157,7 +159,7 @@ def test_steps_that_are_not_counted_are_named(steps, words, name, B):
 
 
 def test_without_a_cause_the_pattern_of_what_is_wrong_says_where_to_look():
-    problem = handout.make()
+    problem = handout.make(m=4, K=3, T=3)
     for names, words in [
         ("bcUWV", "everything flows from dL/do_t = p_t - y_t, so the error is there"),
         ("bUW", "V and c are right, so dL/do_t is; the error is in the recurrence, in dL/dh_t or in dL/da_t"),
@@ -189,6 +191,8 @@ def test_what_is_not_the_network_of_the_lab_is_said():
         (X.argmax(axis=0) + 3, Y, h0),  # characters beyond K
         (X + 0.5, Y, h0),  # no characters
         ("a text", Y, h0),
+        (np.zeros((0, 7)), np.zeros((0, 7)), h0),  # nothing
+        (np.ones((2, 2, 2), int), Y, h0),  # too much
     ]:
         assert said(lambda p: handout.loss(p, X, Y, h0), network, grads, x=x, y=y, h0=state).endswith(unknown)
     assert said(lambda w: (w**2).sum(), np.ones(3), np.ones(3), x=X, y=Y).endswith(unknown)

@@ -484,6 +484,8 @@ def test_a_loss_that_cannot_be_checked_is_told_why(loss, complaint):
 def test_the_arguments_of_a_check_are_checked():
     with pytest.raises(ValueError, match="entries must be 1 or more"):
         checked(squares, {"w": np.ones(2)}, {"w": np.ones(2)}, entries=0)
+    with pytest.raises(ValueError, match=r"loss must be a function of params.*it is of type float"):
+        checked(3.5, {"w": np.ones(2)}, {"w": np.ones(2)})
     with pytest.raises(ValueError, match="both x and y"):
         checked(squares, {"w": np.ones(2)}, {"w": np.ones(2)}, x=[1, 2])
 
