@@ -1,5 +1,7 @@
 """Is the gradient right? What back-propagation returns, beside what the loss alone says.
 
+`check` is for any code, `check_gradients` for this lab's own. NumPy is all that they need.
+
 References
 ----------
 .. [1] J. Martins, P. Sturdza, J. Alonso, "The complex-step derivative approximation", ACM Transactions on Mathematical
@@ -8,17 +10,59 @@ References
 """
 
 import math
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
+from lab.arrays import check_values, copied, named, paired
+from lab.diagnosis import Comparison, diagnose
 from lab.progress import bar
 from rnn_core import Forward, Params, backward, choose, forward, init_params
 
-METHODS = {  # the step, the type of the parameters, and the relative error that a right gradient stays below
-    "central": (1e-5, float, 1e-5),
-    "complex-step": (1e-30, complex, 1e-10),
+METHODS = {  # the step, the type of the parameters, the relative error that a right gradient stays below, and what an
+    # entry may be off by rounding, for each unit of the loss: measured, a quarter of it at most
+    "central": (1e-5, float, 1e-5, 2e-11),
+    "complex-step": (1e-30, complex, 1e-10, 1e-16),
 }
+
+# ------------------------------------------------------------------------------------------------ numerical derivatives
+
+
+def _slope(loss, weights, where, direction, method, eps):
+    """The derivative of loss() as weights[where] move along a direction."""
+    value = np.copy(weights[where])
+
+    def at(step):
+        weights[where] = value + step * direction
+        return loss()
+
+    slope = (at(eps) - at(-eps)) / (2 * eps) if method == "central" else at(1j * eps).imag / eps
+    weights[where] = value
+    return slope
+
+
+def _derivative(loss, name, weights, method, eps, entries, rng, progress):
+    """dL/dweights, entry by entry: all, or so many that are drawn at random, and NaN in the others."""
+    result = np.full(weights.shape, np.nan)
+    chosen = np.arange(weights.size)
+    if entries is not None and entries < weights.size:
+        chosen = rng.choice(weights.size, entries, replace=False)
+    for index in bar(chosen, progress, desc=f"Computing gradients for {name}"):
+        entry = np.unravel_index(index, weights.shape)
+        result[entry] = _slope(loss, weights, entry, 1, method, eps)
+        if not math.isfinite(result[entry]):
+            raise ValueError(f"The loss near {name}{_plain(entry)} is not finite: choose another point.")
+    return result
+
+
+def _plain(entry):
+    return list(map(int, entry))
+
+
+def _check_entries(entries):
+    if entries is not None and entries < 1:
+        raise ValueError(f"entries must be 1 or more, it is {entries}.")
 
 
 def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=None, seed=0, progress=True):
@@ -56,46 +100,26 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
     IndexError
         A number in x or y is not one of 0..K-1.
     """
-    default_eps, dtype, _ = choose("method", method, METHODS)
+    default_eps, dtype, *_ = choose("method", method, METHODS)
     eps = default_eps if eps is None else eps
     if not 0 < eps < np.inf:
         raise ValueError(f"eps must be above 0 and finite, it is {eps}: leave it out for {default_eps}.")
-    if entries is not None and entries < 1:
-        raise ValueError(f"entries must be 1 or more, it is {entries}.")
-    _check_precise(params)
+    _check_entries(entries)
+    check_values(named(params, "params"))
     x, y, h0 = map(np.asarray, (x, y, h0))
     forward(params, x, y, h0)  # do they fit each other?
-    theta = params.astype(dtype)
-    fwd = Forward(theta, x.shape)
-    gradient = params.like(np.full_like(params.flat, np.nan))
-    rng = np.random.default_rng(seed)
-    for name in Params.names:
-        weights, result = getattr(theta, name), getattr(gradient, name)
-        chosen = np.arange(weights.size)
-        if entries is not None and entries < weights.size:
-            chosen = rng.choice(weights.size, entries, replace=False)
-        for index in bar(chosen, progress, desc=f"Computing gradients for {name}"):
-            entry = np.unravel_index(index, weights.shape)
-            value = weights[entry]
+    theta, gradient = params.astype(dtype), params.copy()
+    fwd, rng = Forward(theta, x.shape), np.random.default_rng(seed)
 
-            def loss(step, weights=weights, entry=entry, value=value):
-                weights[entry] = value + step
-                return forward(theta, x, y, h0, out=fwd).loss
+    def loss():
+        return forward(theta, x, y, h0, out=fwd).loss
 
-            if method == "central":
-                result[entry] = (loss(eps) - loss(-eps)) / (2 * eps)
-            else:
-                result[entry] = loss(1j * eps).imag / eps
-            weights[entry] = value
-            if not math.isfinite(result[entry]):
-                raise ValueError(f"The loss near {name}{list(map(int, entry))} is not finite: choose another point.")
+    for name, weights, result in zip(Params.names, theta, gradient, strict=True):
+        result[...] = _derivative(loss, name, weights, method, eps, entries, rng, progress)
     return gradient
 
 
-def _check_precise(params):
-    if params.flat.dtype != np.float64:
-        raise ValueError(f"The check needs float64, the parameters are {params.flat.dtype}: use params.astype(float).")
-    params.check()
+# --------------------------------------------------------------------------------------------------- what a check shows
 
 
 class GradientRow(NamedTuple):
@@ -106,10 +130,9 @@ class GradientRow(NamedTuple):
     point : str
         Where.
     name : str
-        W, U, V, b or c.
+        Of the parameter, such as W, U, V, b or c.
     difference : float
-        ||a - n||, the Euclidean norm over the entries compared, in nats; a is the gradient checked, n the numerical
-        one.
+        ||a - n||, the Euclidean norm over the entries compared; a is the gradient checked, n the numerical one.
     relative_error : float
         ||a - n|| / max(||a||, ||n||, 1e-4): the relative error of [2]_, which does not depend on how large the gradient
         happens to be; there for single entries, here for a whole parameter. The floor is an addition: it keeps the
@@ -119,7 +142,7 @@ class GradientRow(NamedTuple):
     worst : tuple of int
         The index of that entry.
     passed : bool
-        The relative error is below the tolerance.
+        The relative error is below the tolerance, or the difference is no more than rounding.
     """
 
     point: str
@@ -132,18 +155,40 @@ class GradientRow(NamedTuple):
     passed: bool
 
 
+def _row(comparison, name):
+    a, n = comparison.analytic[name], comparison.numerical[name]
+    compared = ~np.isnan(n) | ~np.isfinite(a)
+    with np.errstate(invalid="ignore"):
+        deviation = np.nan_to_num(np.abs(a - n), nan=np.inf)
+    worst = np.unravel_index(np.where(compared, deviation, -1).argmax(), a.shape)
+    values = float(a[worst]), float(n[worst])
+    return GradientRow(
+        comparison.point, name, *comparison.errors(a, n), *values, tuple(_plain(worst)), comparison.agree(a, n)
+    )
+
+
 class GradientCheck(list):
-    """The rows of a check, a `GradientRow` for each point and parameter, and what they mean.
+    """The rows of a check, a `GradientRow` for each point and parameter, and what they mean. It prints as a table.
+
+    Parameters
+    ----------
+    comparisons : list of Comparison
+    method : str
+        How the numerical gradients were computed.
 
     Attributes
     ----------
     passed : bool
         Every row has passed.
     wrong : tuple of str
-        The parameters that failed at some point, in the order W, U, V, b, c.
+        The parameters that failed at some point, in the order W, U, V, b, c or as they were given.
     diagnosis : str
-        What that pattern usually means, in a sentence.
+        What is wrong, and what would make it right.
     """
+
+    def __init__(self, comparisons, method):
+        super().__init__(_row(comparison, name) for comparison in comparisons for name in comparison.params)
+        self.comparisons, self.method = comparisons, method
 
     @property
     def passed(self):
@@ -151,36 +196,189 @@ class GradientCheck(list):
 
     @property
     def wrong(self):
-        return tuple(name for name in Params.names if any(row.name == name and not row.passed for row in self))
+        wrong = {row.name for row in self if not row.passed}
+        return tuple(name for name in self.comparisons[0].params if name in wrong)
 
     @property
     def diagnosis(self):
-        wrong, names = self.wrong, " and ".join(filter(None, [", ".join(self.wrong[:-1]), *self.wrong[-1:]]))
-        if not wrong:
-            return "All five gradients agree."
-        failed = [row for row in self if not row.passed]
-        ratios = [row.analytic / row.numerical if row.numerical else np.nan for row in failed]
-        where = sorted({row.point for row in failed})
-        # Off by one factor, which is neither 0 nor 1?
-        if {"V", "c"} <= set(wrong) and np.ptp(ratios) < 1e-6 * min(abs(ratios[0]), abs(ratios[0] - 1)):
-            cause = f"all are {ratios[0]:.4g} times what they should be: a sum in place of a mean, or the reverse"
-        else:
-            cause = _DIAGNOSES.get(wrong, "the first step that they share is the place to look")
-        if len(where) < len({row.point for row in self}):
-            cause += f"; only {' and '.join(where)}"
-        return f"{names} wrong: {cause}."
+        return diagnose(self.comparisons)
+
+    def __repr__(self):
+        names = max(len(row.name) for row in self)
+        heads = "difference", "relative", "worst entry", "yours", "numerical", ""
+        lines = [f"{'':{names}}  {'{:>10} {:>9}  {:12} {:>13} {:>13}  {}'.format(*heads)}".rstrip()]
+        for row in self:
+            if len(self.comparisons) > 1 and row.name == self[0].name:
+                lines.append(row.point)
+            lines.append(
+                f"{row.name:{names}}  {row.difference:10.1e} {row.relative_error:9.1e}  {_plain(row.worst)!s:12} "
+                f"{row.analytic:13.6g} {row.numerical:13.6g}  {'passed' if row.passed else 'WRONG'}"
+            )
+        method = {"central": "Central differences", "complex-step": "Complex step"}[self.method]
+        tolerance = self.comparisons[0].tolerance
+        return "\n".join([*lines, f"{method}: a relative error below {tolerance:.0e} passes.", self.diagnosis])
 
 
-_DIAGNOSES = {  # which gradients are wrong: where the error usually is
-    ("W", "U", "V", "b", "c"): "everything flows from dL/do_t = p_t - y_t, so the error is there",
-    ("W", "U", "b"): "V and c are right, so dL/do_t is; the error is in the recurrence, in dL/dh_t or in dL/da_t",
-    ("V", "c"): "the sums over t of dL/do_t",
-    ("W",): "the recurrence is right, so it is the sum of dL/da_t h_{t-1}^T: which h, and from which step on",
-    ("U",): "the recurrence is right, so it is the sum of dL/da_t x_t^T: which column, and characters that repeat",
-    ("V",): "dL/do_t is right, so it is the sum of dL/do_t h_t^T: which h, and from which step on",
-    ("b",): "the recurrence is right, so it is the sum of dL/da_t, which may lack a step",
-    ("c",): "dL/do_t is right, so it is the sum of dL/do_t, which may lack a step",
-}
+# ------------------------------------------------------------------------------------------------------- anybody's code
+
+
+def check(
+    loss, params, gradients, x=None, y=None, h0=None, *, entries=200, tolerance=None, seed=0, progress=True
+):  # fmt: skip
+    """Compare gradients, whoever computed them, with what the loss says.
+
+    The numerical gradients come from the complex step [1]_ if the loss is fit for complex numbers. To find out, `check`
+    tries it along a random direction in each array, where central differences must give the same; if they do not, or if
+    the loss fails, `check` takes central differences. Of an array with many entries it computes some, drawn at random.
+    The derivative along the random direction, which depends on every entry, must then agree as well, or it computes
+    all.
+
+    Parameters
+    ----------
+    loss : function (params) -> float
+        The loss, computed from the params that it is given; it is called often, and with changed copies of them.
+    params : dict, list, tuple, array or object
+        Arrays of float64, of any shapes, in an object as its attributes. Other attributes are left alone.
+    gradients : dict, list, tuple, array or object
+        Their gradients, under the same names or in the same order, and with the same shapes.
+    x, y, h0 : array, optional
+        If the loss is that of this lab's network: the characters that it read, those that should have come out, and
+        the first state (zeros if it is not given), so that the usual bugs can be named. Characters are numbers or
+        one-hot, arrays in any layout, states rows or columns.
+    entries : int, optional
+        Check so many entries of each array at most; None for all.
+    tolerance : float, optional
+        An array passes if its relative error is below this. If it is not given, that is 1e-10 for the complex step,
+        where right code stays below 1e-13 and most bugs are above 1e-3, and 1e-5 for central differences, which are
+        exact to some 1e-8 where the gradient is not small. A difference that rounding explains passes, too: 1e-16 of
+        the loss for each entry of the complex step, 2e-11 of the loss for central differences, four times what was
+        measured.
+    seed : int
+        Of the entries and of the direction.
+    progress : bool
+        Show a bar for each array.
+
+    Returns
+    -------
+    GradientCheck
+        A row for each array. It prints as a table with a diagnosis.
+
+    Raises
+    ------
+    ValueError
+        params and gradients do not fit each other, are not float64, or params are not finite; loss does not return one
+        finite number, returns another one the second time, changes its params, or is not smooth.
+
+    Examples
+    --------
+    The mean of squares of a linear model, with a gradient that lacks the factor 2:
+
+    >>> rng = np.random.default_rng(0)
+    >>> A, target, w = rng.normal(size=(5, 3)), rng.normal(size=(5, 1)), rng.normal(size=(3, 1))
+    >>> result = check(lambda w: np.mean((A @ w - target) ** 2), w, A.T @ (A @ w - target) / 5, progress=False)
+    >>> result.diagnosis
+    'params wrong: 0.5 times what is right.'
+    """
+    if not callable(loss):
+        raise ValueError(
+            f"loss must be a function of params that returns the loss, it is of type {type(loss).__name__}."
+        )
+    _check_entries(entries)
+    if (x is None) != (y is None):
+        raise ValueError("Give both x and y, or neither of them.")
+    arrays, analytic = paired(params, gradients)
+    value = _loss_at(loss, params, arrays)
+    rng = np.random.default_rng(seed)
+    directions = {name: rng.standard_normal(a.shape) / math.sqrt(a.size) for name, a in arrays.items()}
+    method, slopes = _slopes(loss, params, value, directions)
+    comparison = _compare("here", arrays, analytic, {}, value, method, tolerance, x, y, h0)
+    eps, dtype, *_ = METHODS[method]
+    theta, weights = copied(params, arrays, dtype)
+    for name, a in analytic.items():
+        some = entries if comparison.agree(np.sum(a * directions[name]), slopes[name]) else None
+        comparison.numerical[name] = _derivative(
+            lambda: loss(theta), name, weights[name], method, eps, some, rng, progress
+        )
+    return GradientCheck([comparison], method)
+
+
+def _compare(point, arrays, analytic, numerical, value, method, tolerance, *reading):
+    *_, default_tolerance, rounding = METHODS[method]
+    if tolerance is None:
+        tolerance, rounding = default_tolerance, rounding * max(1, abs(value))
+    else:
+        rounding = 0.0
+    return Comparison(point, arrays, analytic, numerical, value, tolerance, rounding, *reading)
+
+
+def _loss_at(loss, params, arrays):
+    """The loss as a float, if it is a function of params and nothing else."""
+    theta, _ = copied(params, arrays, float)
+    first = _number(loss(theta))
+    now = named(theta, "params")
+    if changed := [name for name, values in arrays.items() if not np.array_equal(now.get(name), values)]:
+        raise ValueError(f"loss changes {changed[0]}: it must leave its params as they are.")
+    second = _number(loss(theta))
+    if abs(first - second) > 1e-12 * max(1, abs(first)):
+        raise ValueError(
+            f"loss returns {first:.6g} and then {second:.6g}: it must not draw random numbers, nor remember anything "
+            "from one call to the next."
+        )
+    return first
+
+
+def _number(value):
+    if value is None:
+        raise ValueError("loss returns None: let it return the loss.")
+    given = np.asarray(value)
+    if given.shape:
+        raise ValueError(f"loss returns an array of shape {given.shape}: let it return one number, perhaps its .sum().")
+    if given.dtype != np.float64:
+        raise ValueError(
+            f"loss returns a number of type {given.dtype}, the check needs float64: compute it in float64."
+        )
+    if not np.isfinite(given):
+        raise ValueError(f"loss returns {value}: choose another point.")
+    return float(value)
+
+
+def _slopes(loss, params, value, directions):
+    """The method that the loss is fit for, and by it the derivatives along a direction in each array."""
+
+    def along(method, times=1):
+        eps, dtype, *_ = METHODS[method]
+        theta, weights = copied(params, directions, dtype)
+        same = abs(loss(theta) - value) <= 1e-12 * max(1, abs(value))
+        return same, {
+            name: _slope(lambda: loss(theta), weights[name], ..., direction, method, times * eps)
+            for name, direction in directions.items()
+        }
+
+    def close(slopes, others, tolerance):
+        floor = 1e-8 * max(1, abs(value))
+        return all(
+            abs(slopes[name] - b) <= tolerance * max(abs(b), abs(slopes[name])) + floor for name, b in others.items()
+        )
+
+    _, central = along("central")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a cast that drops the imaginary part
+            same, exact = along("complex-step")
+    except Exception:  # whatever other people's code raises when it is given complex numbers
+        same = False
+    if same and close(exact, central, 1e-3):
+        return "complex-step", exact
+    if not close(along("central", 2)[1], central, 1e-4):
+        raise ValueError(
+            "Central differences with steps of 1e-5 and 2e-5 disagree: the loss has a kink or a jump near this point, "
+            "changes too fast here (choose smaller weights), or is computed in float32."
+        )
+    return "central", central
+
+
+# -------------------------------------------------------------------------------------------------- this lab's own code
 
 
 class Point(NamedTuple):
@@ -244,8 +442,7 @@ def check_gradients(
     eps, method, entries, seed, progress
         As for `numerical_gradient`.
     tolerance : float, optional
-        A parameter passes if its relative error is below this; 1e-5 for central differences and 1e-10 for the complex
-        step if it is not given.
+        As for `check`.
 
     Returns
     -------
@@ -262,27 +459,18 @@ def check_gradients(
     computed = gradients is not None or numerical is not None
     if any(given) != all(given) or (computed and not all(given)):
         raise ValueError("Give all of params, x, y and h0, or none of them for the default points.")
-    if tolerance is None:
-        *_, tolerance = choose("method", method, METHODS)
-    rows = GradientCheck()
+    choose("method", method, METHODS)
+    comparisons = []
     for point in [Point("here", params, x, y, h0)] if all(given) else check_points():
-        _check_precise(point.params)
-        analytic = backward(*point[1:4], forward(*point[1:])) if gradients is None else gradients
-        for candidate in (analytic, point.params if numerical is None else numerical):
-            if any(np.shape(getattr(candidate, n, None)) != getattr(point.params, n).shape for n in Params.names):
-                raise ValueError("These gradients do not have the shapes of the parameters.")
-        expected = numerical or numerical_gradient(*point[1:], eps, method, entries, seed, progress)
-        for name in Params.names:
-            a, n = getattr(analytic, name), getattr(expected, name)
-            if np.isnan(n).all():
+        fwd = forward(*point[1:])
+        arrays, analytic = paired(point.params, backward(*point[1:4], fwd) if gradients is None else gradients)
+        expected = numerical
+        if expected is None:
+            expected = numerical_gradient(*point[1:], eps, method, entries, seed, progress)
+        _, expected = paired(point.params, expected)
+        for name, values in expected.items():
+            if np.isnan(values).all():
                 raise ValueError(f"The numerical gradient of {name} is NaN throughout: compute it anew.")
-            compared = ~np.isnan(n) | ~np.isfinite(a)  # what is not finite is wrong, whatever it should be
-            deviation = np.abs(a - n)
-            difference = np.linalg.norm(deviation[compared])
-            scale = max(np.linalg.norm(a[compared]), np.linalg.norm(n[compared]), 1e-4)
-            worst = np.where(compared, np.nan_to_num(deviation, nan=np.inf), -1).argmax()
-            worst = np.unravel_index(worst, a.shape)
-            passed = bool(difference / scale < tolerance)  # False also for NaN
-            numbers = map(float, (difference, difference / scale, a[worst], n[worst]))
-            rows.append(GradientRow(point.name, name, *numbers, tuple(map(int, worst)), passed))
-    return rows
+        loss = float(fwd.loss)
+        comparisons.append(_compare(point.name, arrays, analytic, expected, loss, method, tolerance, *point[2:]))
+    return GradientCheck(comparisons, method)

@@ -3,11 +3,16 @@
 import sys
 from contextlib import suppress
 
-from tqdm import tqdm
+try:
+    from tqdm import tqdm
+except ImportError:  # the gradient check needs NumPy alone
+    tqdm = None
 
 
 def bar(items, shown=True, **options):
     """A progress bar that is gone when it is done. TQDM_DISABLE=1 hides those that are shown, too.
+
+    Without tqdm there is no bar.
 
     Parameters
     ----------
@@ -17,6 +22,8 @@ def bar(items, shown=True, **options):
     **options
         Those of `tqdm`.
     """
+    if tqdm is None:
+        return items
     # On stdout, because in a notebook what is gone from stderr leaves an empty red strip behind.
     options |= {} if shown else {"disable": True}
     return tqdm(items, leave=False, file=_Screen(sys.stdout), dynamic_ncols=True, **options)

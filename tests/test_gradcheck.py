@@ -1,21 +1,27 @@
 """Is the gradient right? The check, of the lab's own code and of anybody's."""
 
-import re
+import doctest
+import subprocess
+import sys
+from collections import namedtuple
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
+import handout
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from small import IDS, VOCAB, problems
 
 import rnn_core as rnn
 from lab import gradcheck
-from lab.bugs import BUGS
-from lab.gradcheck import METHODS, check_gradients, check_points, numerical_gradient
+from lab.gradcheck import METHODS, check, check_gradients, check_points, numerical_gradient
 
+ROOT = Path(__file__).parent.parent
 
-def check(**kwargs):
-    return check_gradients(progress=False, **kwargs)
+# --------------------------------------------------------------------------------------------------- the lab's own code
 
 
 def test_the_gradient_check_of_the_course_passes_for_every_parameter(course):
@@ -32,7 +38,7 @@ def test_right_gradients_pass_everywhere(problem):
 
 
 def test_right_gradients_pass_at_the_default_points_to_thirteen_digits():
-    rows = check()
+    rows = check_gradients(progress=False)
     assert len(rows) == 15 and rows.passed and rows.wrong == () and "agree" in rows.diagnosis
     assert max(row.relative_error for row in rows) < 1e-13
 
@@ -94,58 +100,6 @@ def test_a_gradient_passes_below_the_tolerance_of_its_method_and_fails_above(cou
         gradients = right.like(right.flat * (1 + factor * tolerance))
         rows = check_gradients(*course, gradients=gradients, method=method, progress=False)
         assert rows.wrong == wrong
-
-
-@pytest.mark.not_for_mutants
-@pytest.mark.parametrize(
-    ("bug", "wrong", "words"),
-    [
-        (0, "WUb", "error is in the recurrence"),
-        (4, "W", "which h, and from which step on; only with sigma = 0.5, h0 not 0 and with sigma = 0.5, h0 not 0, B"),
-        (5, "b", "may lack a step"),
-        (6, "WUVbc", "p_t - y_t, so the error is there"),
-        (
-            7,
-            "WUVbc",
-            "all are 3 times what they should be: a sum in place of a mean, or the reverse; only with .* B = 3",
-        ),
-    ],
-)
-def test_the_diagnosis_says_where_to_look(bug, wrong, words):
-    rows = check(backward=BUGS[bug].backward)
-    assert rows.wrong == tuple(wrong)
-    assert re.search(words, rows.diagnosis)
-
-
-@pytest.mark.parametrize(
-    ("factors", "words"),
-    [
-        ({"V": 2, "c": 2}, "V and c wrong: all are 2 times what they should be"),
-        ({"V": 2, "c": 2.5}, "V and c wrong: the sums over t of dL/do_t"),
-        ({"W": 2}, "W wrong: the recurrence is right, so it is the sum of dL/da_t h_{t-1}^T"),
-        ({"U": 2}, "U wrong: the recurrence is right, so it is the sum of dL/da_t x_t^T"),
-        ({"V": 2}, "V wrong: dL/do_t is right, so it is the sum of dL/do_t h_t^T"),
-        ({"b": 2}, "b wrong: the recurrence is right, so it is the sum of dL/da_t, which may lack a step"),
-        ({"c": 2}, "c wrong: dL/do_t is right, so it is the sum of dL/do_t, which may lack a step"),
-    ],
-)
-def test_the_diagnosis_follows_from_which_gradients_are_wrong_and_by_how_much(course, factors, words):
-    gradients = rnn.backward(*course[:3], rnn.forward(*course))
-    for name, factor in factors.items():
-        getattr(gradients, name)[...] *= factor
-    rows = check_gradients(*course, gradients=gradients, progress=False)
-    assert rows.diagnosis.startswith(words) and rows.wrong == tuple(factors)
-
-
-def test_a_pattern_without_a_name_still_gets_a_diagnosis(course):
-    gradients = rnn.backward(*course[:3], rnn.forward(*course))
-    gradients.W[2, 3] += 1
-    gradients.c[5] += 3
-    rows = check_gradients(*course, gradients=gradients, progress=False)
-    assert rows.diagnosis == "W and c wrong: the first step that they share is the place to look."
-    worst = rows[0]
-    assert worst.worst == (2, 3) and worst.analytic - worst.numerical == pytest.approx(1)
-    assert worst.difference == pytest.approx(1) and not worst.passed
 
 
 def test_a_gradient_of_nan_does_not_pass(course):
@@ -263,15 +217,21 @@ def test_no_relative_error_is_below_a_tolerance_of_zero(course):
     assert not check_gradients(*course, method="central", tolerance=0, progress=False).passed
 
 
-@pytest.mark.parametrize("gradients", [None, rnn.Params(VOCAB.size, 10)])
-def test_a_backward_that_returns_something_else_is_named(course, gradients):
-    with pytest.raises(ValueError, match="do not have the shapes of the parameters"):
+@pytest.mark.parametrize(
+    ("gradients", "complaint"),
+    [
+        (None, "gradients must be a dict.*this NoneType holds none"),
+        (rnn.Params(VOCAB.size, 10), r"gradient of W has the shape \(29, 29\), W has the shape \(10, 10\)"),
+    ],
+)
+def test_a_backward_that_returns_something_else_is_named(course, gradients, complaint):
+    with pytest.raises(ValueError, match=complaint):
         check_gradients(*course, backward=lambda *_: gradients, progress=False)
 
 
 def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
     params, *point = course
-    with pytest.raises(ValueError, match=r"needs float64.*float32: use params.astype\(float\)"):
+    with pytest.raises(ValueError, match=r"W is float32: use W.astype\(float\), the check needs float64"):
         check_gradients(params.astype(np.float32), *point)
     with pytest.raises(ValueError, match="needs float64"):
         check_gradients(params.astype(np.float32), *point, numerical=params)
@@ -287,9 +247,268 @@ def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
         check_gradients(numerical=params)
     with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
         check_gradients(gradients={})
-    with pytest.raises(ValueError, match="do not have the shapes"):
+    with pytest.raises(ValueError, match="has the shape"):
         check_gradients(params, *point, gradients=rnn.Params(2, 2))
-    with pytest.raises(ValueError, match="do not have the shapes"):
+    with pytest.raises(ValueError, match="has the shape"):
         check_gradients(params, *point, numerical=rnn.Params(2, 2))
-    with pytest.raises(ValueError, match="do not have the shapes"):
+    with pytest.raises(ValueError, match="this dict holds none"):
         check_gradients(params, *point, numerical={})
+
+
+# ------------------------------------------------------------------------------------------------------- anybody's code
+
+
+def checked(loss, params, gradients, **kwargs):
+    return check(loss, params, gradients, progress=False, **kwargs)
+
+
+@st.composite
+def handouts(draw):
+    """A network as in the handout, of any small shape, and whether its loss is a mean over the steps."""
+    m, K, T, B = (draw(st.integers(1, n)) for n in (6, 6, 7, 3))
+    return *handout.make(m, K, T, B, draw(st.floats(0.01, 1)), draw(st.integers(0, 2**32))), draw(st.booleans())
+
+
+class Record:
+    """Arrays as attributes, and something else."""
+
+    def __init__(self, arrays):
+        vars(self).update(arrays)
+        self.eta, self.words = 0.1, ["a", "b"]
+
+
+Columns = namedtuple("Columns", "b c U W V")
+CONTAINERS = {  # of the handout's dict, and back
+    "dict": (dict, dict),
+    "list": (lambda rnn: list(rnn.values()), lambda arrays: dict(zip("bcUWV", arrays, strict=True))),
+    "tuple": (lambda rnn: tuple(rnn.values()), lambda arrays: dict(zip("bcUWV", arrays, strict=True))),
+    "namedtuple": (lambda rnn: Columns(**rnn), lambda arrays: arrays._asdict()),
+    "object": (Record, vars),
+    "namespace": (lambda rnn: SimpleNamespace(**rnn), vars),
+}
+
+
+@settings(max_examples=500)
+@given(handouts(), st.sampled_from(sorted(CONTAINERS)), st.sampled_from([1, 3, None]))
+def test_right_code_is_never_accused(problem, container, entries):
+    network, X, Y, h0, mean = problem
+    pack, unpack = CONTAINERS[container]
+    params, gradients = pack(network), pack(handout.gradients(*problem))
+    result = checked(lambda p: handout.loss(unpack(p), X, Y, h0, mean), params, gradients, x=X, y=Y, entries=entries)
+    assert len(result) == 5 and result.method == "complex-step"
+    assert result.passed and result.wrong == () and result.diagnosis == "Every gradient agrees."
+
+
+@settings(max_examples=100)
+@given(handouts())
+def test_right_code_that_is_not_fit_for_complex_numbers_is_not_accused_either(problem):
+    network, *rest = problem
+    result = checked(lambda p: float(handout.loss(p, *rest)), network, handout.gradients(*problem), entries=5)
+    assert result.method == "central" and result.passed
+    assert "Central differences" in repr(result)
+
+
+@pytest.mark.parametrize(
+    "square",
+    [
+        lambda w: abs(w) ** 2,  # real, and as large
+        lambda w: (w * w.conj()).real,
+        lambda w: np.asarray(w, dtype=float) ** 2,  # warns that it drops the imaginary part
+        lambda w: np.array([float(value) ** 2 for value in w.ravel()]),  # raises
+    ],
+)
+def test_a_loss_that_takes_complex_numbers_wrongly_is_found_out(square):
+    w = np.random.default_rng(0).normal(size=(4, 3))
+    result = checked(lambda w: square(w).sum(), w, 2 * w)
+    assert result.method == "central" and result.passed
+    assert not checked(lambda w: square(w).sum(), w, 2.001 * w).passed
+
+
+def test_a_loss_without_a_network_is_checked_as_well():
+    rng = np.random.default_rng(0)
+    A, target, w = rng.normal(size=(9, 4)), rng.normal(size=(9, 2)), {"w": rng.normal(size=(4, 2)), "shift": 0.5}
+
+    def loss(p):
+        return ((A @ p["w"] + p["shift"] - target) ** 2).sum()
+
+    residual = 2 * (A @ w["w"] + w["shift"] - target)
+    assert checked(loss, w, {"shift": residual.sum(), "w": A.T @ residual}).passed
+    assert checked(loss, w, {"shift": residual.sum(), "w": A.T @ residual / 2}).wrong == ("w",)
+    best = {"w": np.linalg.lstsq(A, target, rcond=None)[0], "shift": 0.0}  # where the gradient of w is rounding
+    residual = 2 * (A @ best["w"] - target)
+    assert checked(loss, best, {"shift": residual.sum(), "w": A.T @ residual}).passed
+
+
+def test_params_of_the_lab_can_be_checked_against_the_plain_code(course):
+    params, x, y, h0 = course
+    right = rnn.backward(params, x, y, rnn.forward(*course))
+    result = checked(lambda p: rnn.forward(p, x, y, h0).loss, params, right, x=x, y=y, h0=h0)
+    assert result.passed and [row.name for row in result] == ["W", "U", "V", "b", "c"]
+
+
+def test_an_object_may_hold_arrays_that_are_no_parameters():
+    w = np.ones(2)
+    assert checked(lambda p: (p.w**2).sum(), SimpleNamespace(w=w, memory=np.ones(3)), {"w": 2 * w}).passed
+    assert checked(lambda p: (p["w"] ** 2).sum(), {"w": w}, SimpleNamespace(w=2 * w, memory=np.ones(3))).passed
+
+
+def test_every_entry_counts_even_where_few_are_drawn():
+    w = np.random.default_rng(0).normal(size=(50, 40))
+    gradient = 2 * w
+    gradient[17, 3] += 1e-3
+    result = checked(lambda w: (w**2).sum(), w, gradient, entries=10)
+    assert not result.passed and result[0].worst == (17, 3)
+
+
+def test_a_check_leaves_params_as_they_are_and_comes_out_the_same_every_time():
+    network, X, Y, h0 = handout.make()
+    before = {name: values.copy() for name, values in network.items()}
+    results = [checked(lambda p: handout.loss(p, X, Y, h0), network, before, entries=3) for _ in range(2)]
+    assert results[0] == results[1] and not results[0].passed
+    for name, values in network.items():
+        np.testing.assert_array_equal(values, before[name])
+
+
+def test_the_state_that_an_object_remembers_is_not_touched():
+    class Counter:
+        def __init__(self):
+            self.w, self.calls = np.ones(2), [0]
+
+    def loss(counter):
+        counter.calls[0] += 1
+        return (counter.w**2).sum()
+
+    counter = Counter()
+    assert checked(loss, counter, {"w": 2 * counter.w}).passed
+    assert counter.calls == [0]
+
+
+def test_a_check_prints_as_a_table_with_a_diagnosis():
+    w = np.array([[1.0, 2.0, 3.0]])
+    lines = repr(checked(lambda p: (p["w"] ** 2).sum() + p["b"], {"w": w, "b": 0.5}, {"w": w, "b": 1.0})).splitlines()
+    assert lines[0].split() == ["difference", "relative", "worst", "entry", "yours", "numerical"]
+    assert lines[1].split() == ["w", "3.7e+00", "5.0e-01", "[0,", "2]", "3", "6", "WRONG"]
+    assert lines[2].split()[-3:] == ["1", "1", "passed"]
+    assert lines[3:] == ["Complex step: a relative error below 1e-10 passes.", "w wrong: 0.5 times what is right."]
+    assert str(check_gradients(progress=False)).count("\nwith sigma") == 3
+
+
+def test_a_tolerance_that_is_given_is_the_tolerance():
+    w = np.ones(3)
+    assert checked(lambda w: (w**2).sum(), w, 2.01 * w, tolerance=0.01).passed
+    assert not checked(lambda w: (w**2).sum(), w, 2.01 * w, tolerance=0.001).passed
+    assert not checked(lambda w: float((w**3).sum()), w, 3 * w**2, tolerance=0).passed
+
+
+def test_a_check_shows_a_bar_for_each_array(capsys):
+    w = np.ones(3)
+    check(lambda w: (w**2).sum(), w, 2 * w)
+    assert "Computing gradients for params" in capsys.readouterr().out
+
+
+def squares(p):
+    return (p["w"] ** 2).sum()
+
+
+@pytest.mark.parametrize(
+    ("params", "gradients", "complaint"),
+    [
+        (
+            {"w": np.ones((2, 3))},
+            {"w": np.ones((3, 2))},
+            r"gradient of w has the shape \(3, 2\).*its transpose would fit",
+        ),
+        (
+            {"w": np.ones((2, 1))},
+            {"w": np.ones(2)},
+            r"shape \(2,\), w has the shape \(2, 1\): give both the same shape",
+        ),
+        ({"w": np.ones(2), "b": np.ones(2)}, {"w": np.ones(2)}, "params has b, gradients has not"),
+        ({"w": np.ones(2)}, {"w": np.ones(2), "b": np.ones(2)}, "gradients has b, params has not"),
+        (
+            {"w": np.ones(2)},
+            [np.ones(2)],
+            "params has w, gradients has not: give the same names to both, in the same form",
+        ),
+        (SimpleNamespace(w=np.ones(2)), {"v": np.ones(2)}, "gradients has v, params has not"),
+        ({"w": np.ones(2)}, SimpleNamespace(v=np.ones(2)), "params has w, gradients has not"),
+        ({"w": np.arange(2)}, {"w": np.ones(2)}, r"w is int64: use w.astype\(float\)"),
+        ({"w": np.ones(2, np.float32)}, {"w": np.ones(2)}, r"w is float32: use w.astype\(float\)"),
+        ({"w": np.ones(2)}, {"w": np.ones(2, np.float32)}, "gradient of w is float32: compute it in float64"),
+        ({"w": np.array([1, np.nan])}, {"w": np.ones(2)}, "w holds NaN or infinity: choose another point"),
+        ({"w": np.ones(0)}, {"w": np.ones(0)}, "w is empty"),
+        ({}, {}, "params must be a dict.*this dict holds none"),
+        ({"w": np.ones(2)}, None, "gradients must be a dict.*this NoneType holds none"),
+        ({"w": np.ones(2)}, squares, "gradients must be a dict.*this function holds none"),
+    ],
+)
+def test_params_and_gradients_that_do_not_fit_are_named(params, gradients, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        checked(squares, params, gradients)
+
+
+def draws(p):
+    return (p["w"] ** 2).sum() + np.random.default_rng().normal()
+
+
+def writes(p):
+    p["w"] *= 2
+    return (p["w"] ** 2).sum()
+
+
+def removes(p):
+    return (p.pop("w") ** 2).sum()
+
+
+@pytest.mark.parametrize(
+    ("loss", "complaint"),
+    [
+        (writes, "loss changes w"),
+        (removes, "loss changes w"),
+        (draws, "must not draw random numbers"),
+        (lambda p: None, "loss returns None"),
+        (lambda p: p["w"] ** 2, r"loss returns an array of shape \(2,\)"),
+        (lambda p: "1.5", "loss returns a number of type <U3|loss returns 1.5"),
+        (lambda p: p["w"].sum() + 0j, "loss returns a number of type complex128"),
+        (lambda p: np.float32((p["w"] ** 2).sum()), "loss returns a number of type float32"),
+        (lambda p: (p["w"] ** 2).sum() * np.inf, "loss returns inf: choose another point"),
+        (lambda p: float(np.float32((p["w"] ** 2).sum())), "computed in float32"),
+        (lambda p: float(abs(p["w"] - 1 - 1e-6).sum()), "has a kink"),
+    ],
+)
+def test_a_loss_that_cannot_be_checked_is_told_why(loss, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        checked(loss, {"w": np.ones(2), "b": np.ones(1)}, {"w": 2 * np.ones(2), "b": np.zeros(1)})
+
+
+def test_the_arguments_of_a_check_are_checked():
+    with pytest.raises(ValueError, match="entries must be 1 or more"):
+        checked(squares, {"w": np.ones(2)}, {"w": np.ones(2)}, entries=0)
+    with pytest.raises(ValueError, match=r"loss must be a function of params.*it is of type float"):
+        checked(3.5, {"w": np.ones(2)}, {"w": np.ones(2)})
+    with pytest.raises(ValueError, match="both x and y"):
+        checked(squares, {"w": np.ones(2)}, {"w": np.ones(2)}, x=[1, 2])
+
+
+def test_an_error_inside_the_loss_comes_out_as_it_is():
+    with pytest.raises(KeyError, match="'v'"):
+        checked(lambda p: p["v"], {"w": np.ones(2)}, {"w": np.ones(2)})
+
+
+def test_the_examples_in_the_docstrings_come_out_as_shown():
+    results = doctest.testmod(gradcheck)
+    assert results.attempted and not results.failed
+
+
+def test_a_check_needs_nothing_but_numpy():
+    code = """
+import sys
+for name in ("tqdm", "joblib", "matplotlib", "torch"):
+    sys.modules[name] = None
+import numpy as np
+from lab.gradcheck import check, check_gradients
+w = np.ones(3)
+print(check(lambda w: (w**2).sum(), w, 2 * w).passed, check_gradients().passed)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("True True\n", "")
