@@ -63,7 +63,7 @@ def test_sizes_has_a_point_for_every_size_and_a_number_for_every_order():
     ax = sizes({"AdaGrad": [(100, [3.0]), (1000, [2.5, 2.7])]}, [(10, 4.0), (200, 3.0)]).axes[0]
     assert labels(ax) == ["n-grams (Kneser-Ney)", "AdaGrad"]
     assert [text.get_text() for text in ax.texts] == ["1", "2"]
-    np.testing.assert_allclose(ax.lines[1].get_ydata(), [3.0, 2.6])
+    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[100, 3.0], [1000, 2.6]])
 
 
 def test_places_begin_with_the_first_letter():
