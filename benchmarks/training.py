@@ -3,9 +3,9 @@
     python benchmarks/training.py                  all parts, three quarters of an hour on two cores
     python benchmarks/training.py reset lengths    these two
 
-What every run came to is in training.json beside this file as soon as the run ends, with its settings, its seed and the
-machine; the report reads it from there. What is there is kept: take an entry out of the file to measure it anew. The
-best recipe leaves its parameters, too, in best.npz.
+What every run came to is in training.json beside this file as soon as the run ends, with its setting, its seed and the
+machine; the report reads it from there. What was measured with the same setting is kept: take it out of the file to
+measure it anew. The best recipe leaves its parameters, too, in best.npz.
 """
 
 import json
@@ -64,6 +64,7 @@ PARTS = {  # for each way to train: the arguments of `report.sweep.run` and, und
         "reset": ADAGRAD,
         "no reset": {**ADAGRAD, "read": three_times},
         "sum of squares from 1": {**ADAGRAD, "optimizer": partial(adagrad_from, 1.0)},
+        "sum of squares from 10": {**ADAGRAD, "optimizer": partial(adagrad_from, 10.0)},
         "sum of squares from 100": {**ADAGRAD, "optimizer": partial(adagrad_from, 100.0)},
     },
     # How far back must gradients reach? Each update sees 200 characters.
@@ -133,16 +134,25 @@ def main(*parts):
     if unknown:
         sys.exit(f"There is no part {min(unknown)!r}: choose from {', '.join(PARTS)}.")
     UNFINISHED.mkdir(exist_ok=True)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    jobs = []
-    for part in parts or PARTS:
-        ways = results.setdefault(part, {"machine": machine(), "ways": {}})["ways"]
-        for name, setting in PARTS[part].items():
-            way = ways.setdefault(name, {"setting": described(setting), "seeds": {}})
-            jobs += [(part, name, seed) for seed in SEEDS[part] if str(seed) not in way["seeds"]]
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+    def kept(part, name):
+        """What was measured with the same setting."""
+        way, setting = stored.get(part, {}).get("ways", {}).get(name, {}), described(PARTS[part][name])
+        return way if way.get("setting") == setting else {"setting": setting, "seeds": {}}
+
+    results, jobs = {}, []
+    for part in PARTS:
+        if part in stored or part in (parts or PARTS):
+            ways = {name: kept(part, name) for name in PARTS[part]}
+            results[part] = {"machine": stored.get(part, {}).get("machine") or machine(), "ways": ways}
+        if part in (parts or PARTS):
+            jobs += [(part, name, n) for name in ways for n in SEEDS[part] if str(n) not in ways[name]["seeds"]]
     outcomes = joblib.Parallel(n_jobs=-1, return_as="generator")(joblib.delayed(measure)(*job) for job in jobs)
     for (part, name, seed), outcome in zip(jobs, outcomes, strict=True):
-        results[part]["ways"][name]["seeds"][str(seed)] = outcome
+        of_seeds = results[part]["ways"][name]["seeds"]
+        of_seeds[str(seed)] = outcome
+        results[part]["ways"][name]["seeds"] = dict(sorted(of_seeds.items()))
         RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
         print(f"{part}, {name}, seed {seed}: {outcome['bits']:.3f} bits held out", flush=True)
 

@@ -73,7 +73,27 @@ def read(params, ids, h0=None):
 
 
 def windows(ids, length, places):
-    """Stretches of a text, side by side: int array (length, places), spread evenly from its beginning to its end."""
+    """Stretches of a text, side by side.
+
+    Parameters
+    ----------
+    ids : int array (N,)
+    length, places : int
+
+    Returns
+    -------
+    int ndarray (length, places)
+        One a column, spread evenly from the beginning of the text to its end; where the text is short, they overlap.
+
+    Raises
+    ------
+    ValueError
+        The text is shorter than one of them.
+    """
+    if len(ids) < length:
+        raise ValueError(
+            f"A text of {len(ids)} characters has no stretch of {length}: give more text, or ask for less."
+        )
     starts = np.linspace(0, len(ids) - length, places).astype(int)
     return np.asarray(ids)[starts + np.arange(length)[:, None]]
 
@@ -331,3 +351,21 @@ def find_detector(h, label):
         if abs(apart[at]) > best:
             best, found = abs(apart[at]), Detector(unit, float(values[order[at]]), -1 if apart[at] > 0 else 1)
     return found
+
+
+def all_units(h, label):
+    """The weights of all units that together tell best, by least squares, whether a label is true.
+
+    Parameters
+    ----------
+    h : ndarray (N, m)
+    label : bool ndarray (N,)
+        Neither all true nor all false.
+
+    Returns
+    -------
+    ndarray (m,)
+        `(h @ weights)[:, None]` is one more unit for `find_detector`.
+    """
+    wanted = np.where(label, 1 / label.mean(), -1 / (~label).mean())  # both kinds weigh the same
+    return np.linalg.lstsq(h - h.mean(axis=0), wanted, rcond=None)[0]

@@ -8,6 +8,7 @@ from small import BOOK, IDS, VOCAB
 
 import rnn_core as rnn
 from lab.memory import (
+    all_units,
     balanced_accuracy,
     basins,
     bits_by_context,
@@ -74,6 +75,8 @@ def test_windows_go_from_the_beginning_of_a_text_to_its_end():
     np.testing.assert_array_equal(stretches[:, 0], IDS[:50])
     np.testing.assert_array_equal(stretches[:, -1], IDS[-50:])
     assert stretches.shape == (50, 5)
+    with pytest.raises(ValueError, match="A text of 49 characters has no stretch of 50"):
+        windows(IDS[:49], 50, 5)
 
 
 @given(SEEDS)
@@ -192,3 +195,27 @@ def test_the_unit_that_knows_the_answer_is_found_and_judged_on_another_text(seed
     assert balanced_accuracy(detector.says(h[:200]), label[:200]) == pytest.approx(1, abs=0.02)
     assert balanced_accuracy(detector.says(h[200:]), label[200:]) > 0.95
     assert balanced_accuracy(np.ones(400, bool), label) == 0.5
+
+
+@given(SEEDS)
+def test_all_units_together_tell_what_each_tells_in_part(seed):
+    rng = np.random.default_rng(seed)
+    label = np.arange(1000) % 3 == 0
+    h = rng.normal(size=(1000, 8)) + 0.7 * label[:, None]
+
+    def accuracy(unit):
+        detector = find_detector(unit[:500], label[:500])
+        return balanced_accuracy(detector.says(unit[500:]), label[500:])
+
+    assert accuracy((h @ all_units(h[:500], label[:500]))[:, None]) > accuracy(h) + 0.05
+
+
+def test_a_network_learns_100_characters_of_noise_by_heart():
+    """The quickest check that learning works: noise can be predicted only by who remembers it."""
+    noise = np.random.default_rng(0).integers(0, VOCAB.size, 101)
+    params = rnn.init_params(VOCAB.size, 100, scheme="orthogonal", dtype=np.float32)
+    options = {"steps": 1500, "optimizer": rnn.Adam(0.002), "sample_every": 0, "progress": False}
+    result = rnn.train(params, VOCAB, noise, **options)
+    assert read(result.params, noise).bits.mean() < 0.01
+    recited = rnn.synthesize(result.params, VOCAB, 100, VOCAB.decode(noise[:1]), temperature=0)
+    assert recited == VOCAB.decode(noise[1:])
