@@ -339,17 +339,20 @@ def find_detector(h, label):
 
     Returns
     -------
-    Detector
-        The one with the highest balanced accuracy here.
+    Detector or None
+        The one with the highest balanced accuracy here; None if all units are constant.
     """
     best, found = 0.0, None
     for unit, values in enumerate(h.T):
         order = np.argsort(values)
+        values = values[order]
         # Of the true and of the false, the shares up to each value: they are furthest apart at the best threshold
-        apart = np.cumsum(np.where(label[order], 1 / label.sum(), -1 / (~label).sum()))
+        apart = np.cumsum(np.where(label[order], 1 / label.sum(), -1 / (~label).sum()))[:-1]
+        apart[values[1:] == values[:-1]] = 0  # no threshold lies between equal values
         at = np.abs(apart).argmax()
         if abs(apart[at]) > best:
-            best, found = abs(apart[at]), Detector(unit, float(values[order[at]]), -1 if apart[at] > 0 else 1)
+            threshold = float((values[at] + values[at + 1]) / 2)
+            best, found = abs(apart[at]), Detector(unit, threshold, -1 if apart[at] > 0 else 1)
     return found
 
 
