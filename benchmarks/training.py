@@ -65,9 +65,9 @@ PARTS = {  # for each way to train: the arguments of `report.sweep.run` and, und
     "reset": {
         "reset": ADAGRAD,
         "no reset": {**ADAGRAD, "read": three_times},
-        "sum of squares from 1": {**ADAGRAD, "optimizer": partial(adagrad_from, 1.0)},
-        "sum of squares from 10": {**ADAGRAD, "optimizer": partial(adagrad_from, 10.0)},
-        "sum of squares from 100": {**ADAGRAD, "optimizer": partial(adagrad_from, 100.0)},
+        "G from 1": {**ADAGRAD, "optimizer": partial(adagrad_from, 1.0)},
+        "G from 10": {**ADAGRAD, "optimizer": partial(adagrad_from, 10.0)},
+        "G from 100": {**ADAGRAD, "optimizer": partial(adagrad_from, 100.0)},
     },
     # How far back must gradients reach? Each update sees 200 characters.
     "lengths": {
@@ -153,7 +153,7 @@ def main(*parts):
             ways = {name: kept(part, name) for name in PARTS[part]}
             results[part] = {"machine": stored.get(part, {}).get("machine") or machine(), "ways": ways}
         if part in (parts or PARTS):
-            jobs += [(part, name, n) for name in ways for n in SEEDS[part] if str(n) not in ways[name]["seeds"]]
+            jobs += [(part, name, n) for n in SEEDS[part] for name in ways if str(n) not in ways[name]["seeds"]]
     outcomes = joblib.Parallel(n_jobs=-1, return_as="generator")(joblib.delayed(measure)(*job) for job in jobs)
     for (part, name, seed), outcome in zip(jobs, outcomes, strict=True):
         of_seeds = results[part]["ways"][name]["seeds"]

@@ -11,7 +11,6 @@ References
 """
 
 from functools import reduce
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -172,41 +171,40 @@ def gradient_by_lag(params, ids, h, lags=50, places=500):
     return np.array(norms)
 
 
-def bits_by_context(params, ids, h, lengths, places=5000):
+def bits_by_context(params, ids, h, longest=25, places=10_000):
     """How far back does it help to look? Bits per character if only the last k characters before it are known.
 
-    Before those k the state is that of another place of the text, so that it is one that the network knows, but says
-    nothing of what came before here.
+    At so many places of a text, the network goes on from the state that it has half the text away. That is a state as
+    it knows them, but it says nothing of what came before here: the k-th character from there on is predicted from the
+    k before it and no others.
 
     Parameters
     ----------
     params : rnn_core.Params
     ids : int array (N,)
-        The text; the same `places` of it are predicted for each k.
+        At least `longest` + 1 characters.
     h : array (m,)
-        A state that the network carried in training.
-    lengths : sequence of int
-        Which k, from 1.
-    places : int
-        At least 2.
+        The state before the first of them.
+    longest, places : int
 
     Returns
     -------
-    ndarray (len(lengths),)
+    ndarray (longest,)
+        For k = 1, 2, ..., longest: the mean of `Reading.bits`, and what is needed more than that.
     """
-    params, text, result = params.astype(float), windows(ids, max(lengths) + 1, places), []
-    settled = rnn.forward(params, text[:-1], text[1:], np.tile(h, (places, 1))).h[-1]
-    elsewhere = np.roll(settled, places // 2, axis=0)
-    for k in lengths:
-        h_k = elsewhere
-        for x, y in pairwise(text[-k - 1 :]):
-            fwd = rnn.forward(params, x[None], y[None], h_k)
-            h_k = fwd.h[-1]
-        result.append(-np.log2(fwd.p[-1, np.arange(places), y]).mean())
-    return np.array(result)
+    whole, cost = read(params, ids, h), []
+    starts = windows(np.arange(len(ids)), longest + 1, places)[0]
+    h = whole.h[(starts + len(ids) // 2) % len(whole.h)]
+    for k in range(longest):
+        x, y = ids[starts + k], ids[starts + k + 1]
+        fwd = rnn.forward(params.astype(float), x[None], y[None], h)
+        h = fwd.h[-1]
+        bits = -np.log2(fwd.p[0, np.arange(places), y])
+        cost.append((bits - whole.bits[starts + k]).mean())  # beside the same characters: their noise cancels
+    return whole.bits.mean() + cost
 
 
-def bits_by_place(text, bits, longest=12):
+def bits_by_place(text, bits, longest=10):
     """Where in a word does a predictor need its bits?
 
     Parameters

@@ -59,8 +59,8 @@ def memory(gradients, contexts, ngrams, lengths):
     ----------
     gradients : dict of str to ndarray (lags + 1,)
         For each network, `lab.memory.gradient_by_lag`.
-    contexts : dict of str to (sequence of int, ndarray)
-        For each network, the lengths and `lab.memory.bits_by_context`.
+    contexts : dict of str to ndarray (longest,)
+        For some of them, `lab.memory.bits_by_context`.
     ngrams : ndarray (order + 1,)
         Bits by order; order n sees n - 1 characters.
     lengths : dict of int to sequence of float
@@ -76,13 +76,12 @@ def memory(gradients, contexts, ngrams, lengths):
     left.set(xlabel="lag $k$ (characters)", title="Gradient", ylim=(1e-5, 2))
     left.set_ylabel(r"$\Vert dL_t/dh_{t-k}\Vert$, of that at $k = 0$")
     left.legend(handlelength=1.5, borderaxespad=0)
-    for style, (name, (seen, bits)) in enumerate(contexts.items()):
-        middle.plot(
-            seen, bits, color=COLOURS[style + 1], linestyle=LINES[style + 1], marker="o", markersize=2.5, label=name
-        )
-    middle.plot(
-        range(1, len(ngrams) - 1), ngrams[2:], color="0.4", linestyle=":", marker="s", markersize=2.5, label="n-grams"
-    )
+    for style, name in enumerate(gradients):
+        if name in contexts:
+            middle.plot(
+                np.arange(len(contexts[name])) + 1, contexts[name], color=COLOURS[style], linestyle=LINES[style]
+            )
+    middle.plot(np.arange(1, len(ngrams) - 1), ngrams[2:], "s:", color="0.4", markersize=2.5, label="n-grams")
     middle.set_xscale("log", base=2)
     middle.set(xlabel="characters seen", ylabel="bits per character", title="Context")
     middle.xaxis.set_major_formatter("{x:.0f}")
@@ -125,7 +124,6 @@ def reset(ways, shown, boundary, every, seed=0):
         left.annotate(f" epoch {number}", (epoch, 0.98), xycoords=("data", "axes fraction"), va="top", fontsize=8)
     left.set(xlabel="update step", ylabel="smooth loss (nats per sequence)", title=f"Seed {seed}")
     left.locator_params(axis="x", nbins=4)
-    left.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
     kinds = (("fails from h = 0", "X", COLOURS[1]), ("does not", "o", COLOURS[0]))
     for kind, (label, marker, ground) in enumerate(kinds):
         points = [
@@ -135,10 +133,13 @@ def reset(ways, shown, boundary, every, seed=0):
             if (run["zero fails"] <= 0.5) == kind
         ]
         right.plot(*np.reshape(points, (-1, 2)).T, marker, color=ground, markersize=4.5, linestyle="none", label=label)
-    right.set_xticks(range(len(ways)), [name.replace(" ", "\n") for name in ways])
-    right.tick_params(axis="x", labelsize=7.5)
+    right.set_xticks(range(len(ways)), [name.replace(" ", "\n", 1) for name in ways])
     right.set(ylabel="bits per character", title="Text held out")
-    right.legend(loc="lower left")
+    right.tick_params(axis="x", labelsize=7.5)
+    for ax in (left, right):
+        bottom, top = ax.get_ylim()
+        ax.set_ylim(bottom - 0.3 * (top - bottom), top)  # room for the legend
+        ax.legend(loc="lower left")
     return fig
 
 

@@ -30,14 +30,15 @@ def test_the_unrolled_network_names_everything_in_equation_1():
 def test_memory_has_a_panel_for_each_question():
     fig = memory(
         {"before": np.array([2.0, 1.0]), "after": np.array([4.0, 1.0])},
-        {"network": ([1, 2, 4], np.array([3.0, 2.5, 2.4]))},
+        {"after": np.array([3.0, 2.5, 2.4])},
         np.array([6.0, 4.0, 3.0, 2.0]),
         {5: [2.3, 2.4], 25: [2.2, 2.3]},
     )
     left, middle, right = fig.axes
     assert labels(left) == ["before", "after"]
     np.testing.assert_array_equal(left.lines[1].get_ydata(), [1, 0.25])
-    assert labels(middle) == ["network", "n-grams"]
+    assert labels(middle) == ["n-grams"]
+    np.testing.assert_array_equal(middle.lines[0].get_xydata(), [[1, 3], [2, 2.5], [3, 2.4]])
     np.testing.assert_array_equal(middle.lines[1].get_xydata(), [[1, 3], [2, 2]])  # a bigram sees one character
     np.testing.assert_allclose(right.lines[0].get_ydata(), [2.35, 2.25])
 
