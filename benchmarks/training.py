@@ -84,10 +84,9 @@ PARTS = {  # for each way to train: the arguments of `report.sweep.run` and, und
         "the beginning at random": {**ADAM, "read": beginning, "order": "random"},
         "the whole book at random": {**ADAM, "order": "random"},
     },
-    "sizes": {f"AdaGrad, m = {m}": {**ADAGRAD, "hidden_size": m} for m in (25, 50, 200, 400)}  # 100: "reset"
-    | {
-        f"batches, m = {m}": {**BATCHES, "hidden_size": m, "optimizer": partial(rnn.Adam, rate)}
-        for m, rate in RATES.items()
+    # How many bits does a parameter save?
+    "sizes": {
+        f"m = {m}": {**BATCHES, "hidden_size": m, "optimizer": partial(rnn.Adam, rate)} for m, rate in RATES.items()
     },
 }  # fmt: skip
 SEEDS = {"recipes": range(5), "reset": range(8), "lengths": range(5), "order": range(5), "sizes": range(3)}

@@ -10,6 +10,7 @@ References
 .. [2] A. Karpathy, J. Johnson, L. Fei-Fei, "Visualizing and understanding recurrent networks", ICLR workshop 2016.
 """
 
+import re
 from functools import reduce
 from typing import NamedTuple
 
@@ -101,10 +102,10 @@ def basins(params, ids, h, length=500, places=100):
     """From which states does the network read well?
 
     At each of so many places it first reads `length` characters from h, so that its state fits the text. Then it reads
-    as many more three times: from that state, from zero, and from the state with all signs reversed. tanh is odd, so
-    where W h is large the reversed state goes on as a mirror image; but o = V h + c has no such symmetry. A
-    reading fails if it needs over one bit per character more than the first of the three in the second half
-    of those characters, that is, if the state does not find its way back.
+    the next `length` characters three times: from that state, from zero, and from the state with all signs reversed.
+    tanh is odd, so where W h is large the reversed state goes on as a mirror image; but o = V h + c is not odd, and
+    its predictions are wrong. A reading fails if the state does not find its way back: in the second half of those
+    characters it still needs over one bit per character more than the first reading.
 
     Parameters
     ----------
@@ -174,9 +175,9 @@ def gradient_by_lag(params, ids, h, lags=50, places=500):
 def bits_by_context(params, ids, h, longest=25, places=10_000):
     """How far back does it help to look? Bits per character if only the last k characters before it are known.
 
-    At so many places of a text, the network goes on from the state that it has half the text away. That is a state as
-    it knows them, but it says nothing of what came before here: the k-th character from there on is predicted from the
-    k before it and no others.
+    At each of so many places the network takes over the state that it has half the text away. It has learned to read
+    on from such states, but this one knows nothing of what came before the place. From there it reads on, and after k
+    characters it predicts the next one from those k alone.
 
     Parameters
     ----------
@@ -190,14 +191,14 @@ def bits_by_context(params, ids, h, longest=25, places=10_000):
     Returns
     -------
     ndarray (longest,)
-        For k = 1, 2, ..., longest: the mean of `Reading.bits`, and what is needed more than that.
+        For k = 1, 2, ..., longest: the mean of `Reading.bits` plus what not knowing the rest costs.
     """
-    whole, cost = read(params, ids, h), []
+    params, whole, cost = params.astype(float), read(params, ids, h), []
     starts = windows(np.arange(len(ids)), longest + 1, places)[0]
     h = whole.h[(starts + len(ids) // 2) % len(whole.h)]
     for k in range(longest):
         x, y = ids[starts + k], ids[starts + k + 1]
-        fwd = rnn.forward(params.astype(float), x[None], y[None], h)
+        fwd = rnn.forward(params, x[None], y[None], h)
         h = fwd.h[-1]
         bits = -np.log2(fwd.p[0, np.arange(places), y])
         cost.append((bits - whole.bits[starts + k]).mean())  # beside the same characters: their noise cancels
@@ -220,12 +221,12 @@ def bits_by_place(text, bits, longest=10):
         The mean over the first letters of all words, over the second letters, and so on. What comes after a word has
         no place in it. NaN where no word is so long.
     """
-    bits = np.r_[np.nan, bits]
     places = [[] for _ in range(longest)]
     for word in WORD.finditer(text):
         for place, at in zip(places, range(*word.span()), strict=False):
-            place.append(bits[at])
-    return np.array([np.nanmean(place) if place else np.nan for place in places])
+            if at > 0:  # the first character of the text is not predicted
+                place.append(bits[at - 1])
+    return np.array([np.mean(place) if place else np.nan for place in places])
 
 
 class Cycle(NamedTuple):
@@ -300,7 +301,7 @@ def positions(text):
         its word or a later one. "early in a line": one of the first 25 characters after a line feed.
     """
     quotes, line, word = [], [], np.zeros(len(text), bool)
-    for row in text.splitlines(keepends=True):
+    for row in re.split(r"(?<=\n)", text):
         quotes += list(np.cumsum([char == '"' for char in row]) % 2 == 1)
         line += [place < 25 for place in range(len(row))]
     for match in WORD.finditer(text):
