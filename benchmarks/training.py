@@ -17,10 +17,11 @@ import numpy as np
 from bench import BOOK, HERE, machine
 
 import rnn_core as rnn
+from lab.checkpoint import Checkpoint, save_params
 from lab.memory import basins
-from report.sweep import BEST, SETTINGS, run
+from lab.sweep import BEST, LONG_RUNS, SETTINGS, run
 
-RESULTS = HERE / "training.json"
+RESULTS = LONG_RUNS
 BEST_PARAMS = HERE / "best.npz"
 UNFINISHED = HERE.parent / "build"  # checkpoints of runs that take minutes
 THREE_EPOCHS, ONE_EPOCH = 133_344, 44_448  # update steps at B = 1, T = 25
@@ -52,10 +53,10 @@ def forget(params, x, y, fwd):
 
 ADAGRAD = {**SETTINGS["AdaGrad 0.1, N(0, 0.01²)"], "steps": THREE_EPOCHS}
 ADAM = {**SETTINGS["Adam 0.002, cosine, orthogonal"], "steps": 10_000}
-BATCHES = {**BEST, "batch_size": 16, "steps": 66_000}
+BATCHES = {**BEST, "reading": {**BEST["reading"], "batch_size": 16}, "steps": 66_000}
 # The larger, the smaller the steps: chosen, with one seed, on the last 5 % of the training part
 RATES = {25: 0.016, 50: 0.016, 100: 0.008, 200: 0.004, 400: 0.002}
-PARTS = {  # for each way to train: the arguments of `report.sweep.run` and, under `read`, which text to read
+PARTS = {  # for each way to train: the arguments of `lab.sweep.run` and, under `text`, what to read
     "recipes": {
         "Adam 0.001, scaled": {**SETTINGS["Adam 0.001, scaled"], "steps": THREE_EPOCHS},
         "Adam 0.002, cosine, orthogonal": {**ADAM, "steps": THREE_EPOCHS},
@@ -64,7 +65,7 @@ PARTS = {  # for each way to train: the arguments of `report.sweep.run` and, und
     # What does setting the state to zero cost, and what makes the network fail there?
     "reset": {
         "reset": ADAGRAD,
-        "no reset": {**ADAGRAD, "read": three_times},
+        "no reset": {**ADAGRAD, "text": three_times},
         "G from 1": {**ADAGRAD, "optimizer": partial(adagrad_from, 1.0)},
         "G from 10": {**ADAGRAD, "optimizer": partial(adagrad_from, 10.0)},
         "G from 100": {**ADAGRAD, "optimizer": partial(adagrad_from, 100.0)},
@@ -72,17 +73,17 @@ PARTS = {  # for each way to train: the arguments of `report.sweep.run` and, und
     # How far back must gradients reach? Each update sees 200 characters.
     "lengths": {
         f"T = {T}": {
-            **SETTINGS["Adam 0.008, cosine, orthogonal, B = 16"],
-            "seq_length": T, "batch_size": 200 // T, "steps": 4000,
+            **ADAM, "optimizer": partial(rnn.Adam, 0.008), "steps": 4000,
+            "reading": {"seq_length": T, "batch_size": 200 // T},
         }
         for T in (1, 2, 5, 10, 25, 50, 100)
     },
     # From each line to the next, one thing changes: the state, the order, the text.
     "order": {
-        "the beginning in order": {**ADAM, "read": beginning},
-        "the beginning in order, forgetting": {**ADAM, "read": beginning, "backward": forget},
-        "the beginning at random": {**ADAM, "read": beginning, "order": "random"},
-        "the whole book at random": {**ADAM, "order": "random"},
+        "the beginning in order": {**ADAM, "text": beginning},
+        "the beginning in order, forgetting": {**ADAM, "text": beginning, "backward": forget},
+        "the beginning at random": {**ADAM, "text": beginning, "reading": {"order": "random"}},
+        "the whole book at random": {**ADAM, "reading": {"order": "random"}},
     },
     # How many bits does a parameter save?
     "sizes": {
@@ -105,19 +106,21 @@ def described(setting):
 
 def measure(part, name, seed):
     """What one run comes to: a dict of numbers and lists."""
-    text = rnn.read_book(BOOK)
-    vocab = rnn.Vocabulary(text)
-    ids = vocab.encode(text)
-    held_out = int(0.95 * len(text))  # as in the report
+    book = rnn.read_book(BOOK)
+    vocab = rnn.Vocabulary(book)
+    ids = vocab.encode(book)
+    held_out = int(0.95 * len(book))  # as in the report
     setting = dict(PARTS[part][name])
-    read, size = setting.pop("read", np.asarray), setting.pop("hidden_size", 100)
-    checkpoint = UNFINISHED / f"{part}-{name}-{seed}.npz".replace(" ", "-")
-    data = seed, vocab, read(ids[:held_out]), ids[held_out:], size
+    text, hidden_size = setting.pop("text", np.asarray), setting.pop("hidden_size", 100)
+    data = seed, vocab, text(ids[:held_out]), ids[held_out:], hidden_size
+    checkpoint = Checkpoint(UNFINISHED / f"{part}-{name}-{seed}.npz".replace(" ", "-"))
     outcome = run({**setting, "checkpoint": checkpoint}, *data)
-    checkpoint.unlink()
+    checkpoint.path.unlink()
+    size = setting.get("reading", {})
     result = {
         "parameters": outcome.params.flat.size,
-        "characters": setting["steps"] * setting.get("batch_size", 1) * setting.get("seq_length", 25),
+        "steps": setting["steps"],
+        "characters": setting["steps"] * size.get("batch_size", 1) * size.get("seq_length", 25),
         "lowest": outcome.lowest,
         "last": float(outcome.smooth_losses[-1]),
         "bits": outcome.bits,
@@ -129,7 +132,7 @@ def measure(part, name, seed):
         if seed == 0:  # every 500th
             result["curve"] = outcome.smooth_losses[::5].round(2).tolist()
     if name == list(PARTS["recipes"])[-1] and seed == 0:
-        rnn.save_params(BEST_PARAMS, outcome.params, vocab)
+        save_params(BEST_PARAMS, outcome.params, vocab)
         result["text"] = rnn.synthesize(outcome.params, vocab, 1000, ".", seed=seed, h0=outcome.h)
     return result
 
@@ -139,7 +142,7 @@ def main(*parts):
     if unknown:
         sys.exit(f"There is no part {min(unknown)!r}: choose from {', '.join(PARTS)}.")
     UNFINISHED.mkdir(exist_ok=True)
-    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
 
     def kept(part, name):
         """What was measured with the same setting."""
@@ -158,7 +161,7 @@ def main(*parts):
         of_seeds = results[part]["ways"][name]["seeds"]
         of_seeds[str(seed)] = outcome
         results[part]["ways"][name]["seeds"] = dict(sorted(of_seeds.items()))
-        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(f"{part}, {name}, seed {seed}: {outcome['bits']:.3f} bits held out", flush=True)
 
 

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 import rnn_core as rnn
-from report.words import WORD
+from lab.words import WORD
 
 PIECE = 1000  # characters are read in pieces: the result is the same, the memory is not
 
 
-class Reading(NamedTuple):
+class Predictions(NamedTuple):
     """What a network made of a text of N characters. The first character is only read, the others are predicted.
 
     Attributes
@@ -53,7 +53,7 @@ def read(params, ids, h0=None):
 
     Returns
     -------
-    Reading
+    Predictions
         In float64.
 
     Raises
@@ -69,7 +69,7 @@ def read(params, ids, h0=None):
         h = fwd.h[-1]
         best = np.argsort(-fwd.p, axis=1, kind="stable")[:, :3]
         parts.append((-np.log2(fwd.p[fwd.rows, y]), best, fwd.h[1:]))
-    return Reading(*map(np.concatenate, zip(*parts, strict=True)))
+    return Predictions(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def windows(ids, length, places):
@@ -191,7 +191,7 @@ def bits_by_context(params, ids, h, longest=25, places=10_000):
     Returns
     -------
     ndarray (longest,)
-        For k = 1, 2, ..., longest: the mean of `Reading.bits` plus what not knowing the rest costs.
+        For k = 1, 2, ..., longest: the mean of `Predictions.bits` plus what not knowing the rest costs.
     """
     params, whole, cost = params.astype(float), read(params, ids, h), []
     starts = windows(np.arange(len(ids)), longest + 1, places)[0]
@@ -212,7 +212,7 @@ def bits_by_place(text, bits, longest=10):
     ----------
     text : str
     bits : array (len(text) - 1,)
-        What any predictor needed for each character but the first: `Reading.bits`, or a row of `NGram.bits`.
+        What any predictor needed for each character but the first: `Predictions.bits`, or a row of `NGram.bits`.
     longest : int
 
     Returns

@@ -10,6 +10,7 @@ import pytest
 from small import BOOK as SMALL_BOOK
 
 import rnn_core as rnn
+from lab.checkpoint import load_params
 
 BOOK = 2 * SMALL_BOOK
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -23,7 +24,7 @@ def training(monkeypatch, tmp_path):
     (tmp_path / "book.txt").write_text(BOOK)
     few = {"optimizer": rnn.AdaGrad, "scheme": "normal", "steps": 30, "hidden_size": 5}
     parts = {
-        "reset": {"reset": few, "no reset": {**few, "read": script.three_times}},
+        "reset": {"reset": few, "no reset": {**few, "text": script.three_times}},
         "recipes": {"other": few, "best": {**few, "steps": 20}},
     }
     for name, value in {
@@ -38,11 +39,11 @@ def training(monkeypatch, tmp_path):
 
 def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parameters(training):
     training.main()
-    results = json.loads(training.RESULTS.read_text())
+    results = json.loads(training.RESULTS.read_text(encoding="utf-8"))
     assert list(results) == ["reset", "recipes"]
     assert set(results["reset"]["machine"]) == {"processor", "system", "versions"}
     way = results["reset"]["ways"]["no reset"]
-    assert way["setting"]["read"] == "three_times"
+    assert way["setting"]["text"] == "three_times"
     assert list(way["seeds"]) == ["0", "1"]
     run = way["seeds"]["0"]
     assert {"bits", "lowest", "seconds", "zero fails", "curve"} <= set(run)
@@ -50,12 +51,12 @@ def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parame
     best = results["recipes"]["ways"]["best"]["seeds"]["0"]
     vocab = rnn.Vocabulary(BOOK)
     assert len(best["text"]) == 1000
-    assert rnn.load_params(training.BEST_PARAMS, vocab).flat.size == best["parameters"]
+    assert load_params(training.BEST_PARAMS, vocab).flat.size == best["parameters"]
 
 
 def test_a_part_can_be_measured_alone_and_what_is_there_is_kept(training, capsys):
     training.main("recipes")
-    before = json.loads(training.RESULTS.read_text())
+    before = json.loads(training.RESULTS.read_text(encoding="utf-8"))
     assert list(before) == ["recipes"]
     del before["recipes"]["ways"]["other"]["seeds"]["0"]
     before["recipes"]["ways"]["best"]["seeds"]["0"]["bits"] = "kept"
@@ -63,7 +64,7 @@ def test_a_part_can_be_measured_alone_and_what_is_there_is_kept(training, capsys
     capsys.readouterr()
     training.main("recipes")
     assert capsys.readouterr().out.startswith("recipes, other, seed 0:")
-    after = json.loads(training.RESULTS.read_text())["recipes"]["ways"]
+    after = json.loads(training.RESULTS.read_text(encoding="utf-8"))["recipes"]["ways"]
     assert after["best"]["seeds"]["0"]["bits"] == "kept"
     assert after["other"]["seeds"]["0"]["bits"] > 0
 
@@ -82,14 +83,14 @@ def test_the_state_that_is_forgotten_is_zero_and_the_gradient_stays_right(traini
 
 
 def test_a_setting_is_written_in_words_and_numbers(training):
-    setting = {"optimizer": partial(training.adagrad_from, 10.0), "read": training.beginning, "steps": 5}
-    assert training.described(setting) == {"optimizer": "adagrad_from(10.0)", "read": "beginning", "steps": 5}
+    setting = {"optimizer": partial(training.adagrad_from, 10.0), "text": training.beginning, "steps": 5}
+    assert training.described(setting) == {"optimizer": "adagrad_from(10.0)", "text": "beginning", "steps": 5}
 
 
 def test_the_results_in_the_repository_are_those_of_the_settings_in_the_script(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     training = importlib.import_module("training")
-    results = json.loads((BENCHMARKS / "training.json").read_text())
+    results = json.loads((BENCHMARKS / "training.json").read_text(encoding="utf-8"))
     assert list(results) == list(training.PARTS)
     for part, ways in training.PARTS.items():
         assert {name: way["setting"] for name, way in results[part]["ways"].items()} == {

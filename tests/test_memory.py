@@ -1,10 +1,12 @@
 """The instruments: each tried on a network whose memory is known."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import BOOK, IDS, VOCAB
+from small import BOOK, IDS, VOCAB, train
 
 import rnn_core as rnn
 from lab.memory import (
@@ -41,7 +43,7 @@ def delay(steps):
 
 @pytest.fixture(scope="module")
 def trained():
-    result = rnn.train(network(), VOCAB, IDS, steps=1500, sample_every=0, progress=False)
+    result = train(params=network(), steps=1500)
     return result.params, result.h
 
 
@@ -223,8 +225,7 @@ def test_a_network_learns_100_characters_of_noise_by_heart():
     """The quickest check that learning works: noise can be predicted only by who remembers it."""
     noise = np.random.default_rng(0).integers(0, VOCAB.size, 101)
     params = rnn.init_params(VOCAB.size, 100, scheme="orthogonal", dtype=np.float32)
-    options = {"steps": 1500, "optimizer": rnn.Adam(0.002), "sample_every": 0, "progress": False}
-    result = rnn.train(params, VOCAB, noise, **options)
+    result = train(noise, params, partial(rnn.Adam, 0.002), steps=1500)
     assert read(result.params, noise).bits.mean() < 0.01
     recited = rnn.synthesize(result.params, VOCAB, 100, VOCAB.decode(noise[:1]), temperature=0)
     assert recited == VOCAB.decode(noise[1:])
