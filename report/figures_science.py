@@ -1,4 +1,4 @@
-"""Figures of what the network is, remembers and costs: data in, a matplotlib figure (or something to display) out."""
+"""Figures of what the network is, remembers and costs: data in, shown out, as in report/figures.py."""
 
 import html
 import unicodedata
@@ -7,18 +7,19 @@ from itertools import groupby, pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 
-from report.show import COLOURS, IGNORE, LINES, NEWLINE, TEXT_WIDTH, Shown, visible
+from report.show import COLOURS, IGNORE, LINES, NEWLINE, TEXT_WIDTH, Shown, figure, visible
 
 BLANK = "\u2423"  # an open box: a space that is to be seen
 WARM = ["#ffffff", "#fff1e0", "#ffe0bd", "#ffcd98", "#ffb870", "#f9a04d", "#ef8a33", "#e2761b"]  # 0, 1, ..., 7 bits
 
 
-def unrolled():
-    """The network of equation (1), unrolled in time: what depends on what.
+def unrolled(caption):
+    """Show the network unrolled in time: what depends on what.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Parameters
+    ----------
+    caption : str
+        Markdown, with its number; the same for all functions of this module.
     """
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.9))
     ax.set(xlim=(-0.75, 6.0), ylim=(-0.35, 2.65), aspect="equal")
@@ -49,11 +50,12 @@ def unrolled():
     arrow((4.5, 1.15), (4.95, 1.15))
     for y in (0, 1.15, 2.3):
         ax.text(4.3, y, r"$\cdots$", ha="center", va="center")
-    return fig
+    alt = "States h_0, h_1, ..., h_T in a row, with arrows W from each to the next, U from x_t below, V to p_t above."
+    figure(fig, caption, alt)
 
 
-def memory(gradients, contexts, ngrams, lengths):
-    """Three answers to the question how far back the network looks.
+def memory(gradients, contexts, ngrams, lengths, caption):
+    """Show how far back the network looks: by its gradient, by the context that helps, and by the T it is trained with.
 
     Parameters
     ----------
@@ -65,10 +67,7 @@ def memory(gradients, contexts, ngrams, lengths):
         Bits by order; order n sees n - 1 characters.
     lengths : dict of int to sequence of float
         For each T, the bits held out, one a seed.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    caption : str
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(TEXT_WIDTH, 2.5))
     for style, (name, norms) in enumerate(gradients.items()):
@@ -91,27 +90,24 @@ def memory(gradients, contexts, ngrams, lengths):
     right.set_xscale("log", base=2)
     right.set(xlabel="length $T$ of a sequence", ylabel="bits per character", title="Truncation")
     right.xaxis.set_major_formatter("{x:.0f}")
-    return fig
+    alt = "Three curves: the gradient falls exponentially with the lag; bits fall with the context seen, and with T."
+    figure(fig, caption, alt)
 
 
-def reset(ways, shown, boundary, every, seed=0):
-    """What it does to a run when the state is set to zero between epochs.
+def reset(ways, shown, boundary, every, caption, seed=0):
+    """Show what setting the state to zero between epochs does to a run, and what makes the network fail there.
 
     Parameters
     ----------
     ways : dict of str to list of dict
-        For each way to train, its runs as `benchmarks/training.py` has measured them, with `curve`, `bits`,
-        `zero fails`.
+        `lab.sweep.long_runs("reset")`.
     shown : sequence of str
         The ways whose curves are drawn, three at most.
     boundary, every : int
         The step at which the second epoch begins; how many steps lie between the points of a curve.
+    caption : str
     seed : int
         The run whose curves are drawn.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.6), width_ratios=[3, 2])
     for name, style in zip(shown, (0, 1, 2), strict=False):
@@ -140,11 +136,12 @@ def reset(ways, shown, boundary, every, seed=0):
         bottom, top = ax.get_ylim()
         ax.set_ylim(bottom - 0.3 * (top - bottom), top)  # room for the legend
         ax.legend(loc="lower left")
-    return fig
+    alt = "Left: three loss curves, one jumps where epoch 2 begins. Right: a point for the bits of each run."
+    figure(fig, caption, alt)
 
 
-def sizes(networks, ngrams):
-    """Bits held out against the number of parameters.
+def sizes(networks, ngrams, caption):
+    """Show bits held out against the number of parameters.
 
     Parameters
     ----------
@@ -152,10 +149,7 @@ def sizes(networks, ngrams):
         For each way to train: the number of parameters, and the bits, one a seed.
     ngrams : list of (int, float)
         The number of counts, and the bits, for the orders 1, 2, ...
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    caption : str
     """
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.6))
     ax.plot(
@@ -180,20 +174,17 @@ def sizes(networks, ngrams):
     ax.set_xscale("log")
     ax.set(xlabel="parameters (of an n-gram: counts)", ylabel="bits per character", ylim=(1.55, 3.5))
     ax.legend()
-    return fig
+    figure(fig, caption, "Falling curves of bits against parameters, for n-grams and for networks of growing size.")
 
 
-def places(predictors):
-    """Bits by the place of a letter in its word.
+def places(predictors, caption):
+    """Show bits by the place of a letter in its word.
 
     Parameters
     ----------
     predictors : dict of str to ndarray
         For each predictor, `lab.memory.bits_by_place`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    caption : str
     """
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.2))
     for name, bits in predictors.items():
@@ -201,7 +192,8 @@ def places(predictors):
     ax.set(xlabel="place of the letter in its word", ylabel="bits per character", ylim=(0, None))
     ax.set_xticks(range(1, 1 + max(map(len, predictors.values()))))
     ax.legend(ncols=2)
-    return fig
+    alt = "Curves over the places in a word: all need most bits for the first letter, the 6-gram fewest at the end."
+    figure(fig, caption, alt)
 
 
 def surprise(text, bits, guesses, surprising=6.0):

@@ -9,12 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report.figures_science import memory, places, reset, sizes, surprise, unrolled
+from report import figures_science as figures
+from report.figures_science import surprise
+
+CAPTION = "Figure 1. A caption."
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
+@pytest.fixture
+def drawn(monkeypatch):
+    """Draw a figure: its axes."""
+    shown = []
+    monkeypatch.setattr(figures, "figure", lambda *what: shown.append(what))
+
+    def draw(function, *data):
+        function(*data, CAPTION)
+        ((fig, caption, alt),) = shown
+        assert caption == CAPTION and len(alt) > 20
+        return fig.axes
+
+    yield draw
     plt.close("all")
 
 
@@ -22,19 +35,19 @@ def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_the_unrolled_network_names_everything_in_equation_1():
-    names = {text.get_text().strip("$") for text in unrolled().axes[0].texts}
+def test_the_unrolled_network_names_everything_in_equation_1(drawn):
+    names = {text.get_text().strip("$") for text in drawn(figures.unrolled)[0].texts}
     assert {"U", "V", "W", "h_0", "h_1", "h_T", "x_1", "x_T", "p_1", "p_T"} <= names
 
 
-def test_memory_has_a_panel_for_each_question():
-    fig = memory(
+def test_memory_has_a_panel_for_each_question(drawn):
+    left, middle, right = drawn(
+        figures.memory,
         {"before": np.array([2.0, 1.0]), "after": np.array([4.0, 1.0])},
         {"after": np.array([3.0, 2.5, 2.4])},
         np.array([6.0, 4.0, 3.0, 2.0]),
         {5: [2.3, 2.4], 25: [2.2, 2.3]},
     )
-    left, middle, right = fig.axes
     assert labels(left) == ["before", "after"]
     np.testing.assert_array_equal(left.lines[1].get_ydata(), [1, 0.25])
     assert labels(middle) == ["n-grams"]
@@ -43,32 +56,32 @@ def test_memory_has_a_panel_for_each_question():
     np.testing.assert_allclose(right.lines[0].get_ydata(), [2.35, 2.25])
 
 
-def test_the_reset_has_the_curves_of_one_seed_and_a_point_for_every_run():
+def test_the_reset_has_the_curves_of_one_seed_and_a_point_for_every_run(drawn):
     def run(bits, fails):
         return {"curve": [50.0, 45.0, 40.0, 39.0], "bits": bits, "zero fails": fails}
 
     ways = {"reset": [run(2.5, 1.0), run(2.4, 0.0)], "no reset": [run(2.3, 0.9), run(2.2, 0.0)]}
-    left, right = reset(ways, ["reset", "no reset"], boundary=20, every=10).axes
+    left, right = drawn(figures.reset, ways, ["reset", "no reset"], 20, 10)
     assert labels(left) == ["reset", "no reset"]
     fails, well = (line.get_ydata() for line in right.lines)
     np.testing.assert_array_equal(fails, [2.5, 2.3])
     np.testing.assert_array_equal(well, [2.4, 2.2])
 
 
-def test_the_reset_can_be_drawn_if_no_run_fails():
+def test_the_reset_can_be_drawn_if_no_run_fails(drawn):
     runs = [{"curve": [2.0, 1.0], "bits": 2.2, "zero fails": 0.0}]
-    assert len(reset({"reset": runs}, ["reset"], boundary=1, every=1).axes[1].lines[0].get_xdata()) == 0
+    assert len(drawn(figures.reset, {"reset": runs}, ["reset"], 1, 1)[1].lines[0].get_xdata()) == 0
 
 
-def test_sizes_has_a_point_for_every_size_and_a_number_for_every_order():
-    ax = sizes({"AdaGrad": [(100, [3.0]), (1000, [2.5, 2.7])]}, [(10, 4.0), (200, 3.0)]).axes[0]
+def test_sizes_has_a_point_for_every_size_and_a_number_for_every_order(drawn):
+    (ax,) = drawn(figures.sizes, {"AdaGrad": [(100, [3.0]), (1000, [2.5, 2.7])]}, [(10, 4.0), (200, 3.0)])
     assert labels(ax) == ["n-grams (Kneser-Ney)", "AdaGrad"]
     assert [text.get_text() for text in ax.texts] == ["1", "2"]
     np.testing.assert_allclose(ax.lines[1].get_xydata(), [[100, 3.0], [1000, 2.6]])
 
 
-def test_places_begin_with_the_first_letter():
-    ax = places({"network": np.array([4.0, 2.0, np.nan]), "6-gram": np.array([3.8, 1.7, 1.4])}).axes[0]
+def test_places_begin_with_the_first_letter(drawn):
+    (ax,) = drawn(figures.places, {"network": np.array([4.0, 2.0, np.nan]), "6-gram": np.array([3.8, 1.7, 1.4])})
     assert labels(ax) == ["network", "6-gram"]
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), [1, 2, 3])
 
