@@ -50,8 +50,8 @@ lab: .venv/ready  ## open the notebook in JupyterLab
 bench: .venv/ready  ## measure the speed beside other libraries (those of the extra [bench] that are installed)
 	$(BIN)/python benchmarks/bench.py
 
-long: .venv/ready  ## train the full-length runs of the report from five seeds (half an hour)
-	$(BIN)/python benchmarks/training.py
+long: .venv/ready  ## make the experiments that are too long for the notebook (three quarters of an hour); a part: make long PARTS=reset
+	$(BIN)/python benchmarks/training.py $(PARTS)
 
 clean:  ## remove the environment and all that was built
 	rm -rf .venv build mutants *.egg-info .pytest_cache .hypothesis .ruff_cache

@@ -1,46 +1,169 @@
-"""How well the network learns when it is given time, from five seeds: `make long`.
+"""The experiments that are too long for the notebook, in parts: `make long`.
 
-The results go into training.json beside this file; the report shows them (Table 6). It takes half an hour on two cores.
+    python benchmarks/training.py                  all parts, three quarters of an hour on two cores
+    python benchmarks/training.py reset lengths    these two
+
+What every run came to is in training.json beside this file as soon as the run ends, with its setting, its seed and the
+machine; the report reads it from there. What was measured with the same setting is kept: take it out of the file to
+measure it anew. The best recipe leaves its parameters, too, in best.npz.
 """
 
 import json
+import sys
+from functools import partial
 
 import joblib
+import numpy as np
 from bench import BOOK, HERE, machine
 
 import rnn_core as rnn
-from lab.sweep import BEST, SETTINGS, spread, sweep
+from lab.checkpoint import Checkpoint, save_params
+from lab.memory import basins
+from lab.sweep import BEST, LONG_RUNS, SETTINGS, run
 
-SEEDS = range(5)
-RUNS = {
-    name: {**SETTINGS[name], "steps": 133_344}  # three epochs
-    for name in ("AdaGrad 0.1, N(0, 0.01²)", "Adam 0.001, scaled", "Adam 0.002, cosine, orthogonal")
-}
-RUNS["Adam 0.008, cosine, orthogonal, B = 64, 640 chunks, clipped to 0.1"] = {**BEST, "steps": 132_000}
+RESULTS = LONG_RUNS
+BEST_PARAMS = HERE / "best.npz"
+UNFINISHED = HERE.parent / "build"  # checkpoints of runs that take minutes
+THREE_EPOCHS, ONE_EPOCH = 133_344, 44_448  # update steps at B = 1, T = 25
 
 
-def main():
-    text = rnn.read_book(BOOK)
-    vocab = rnn.Vocabulary(text)
-    ids = vocab.encode(text)
-    held_out = int(0.95 * len(text))  # as in the report
-    with joblib.parallel_config(n_jobs=-1, verbose=10):
-        outcomes = sweep(RUNS, SEEDS, vocab, ids[:held_out], ids[held_out:])
-    runs = {
-        name: {
-            "steps": RUNS[name]["steps"],
-            "characters": RUNS[name]["steps"] * RUNS[name].get("reading", {}).get("batch_size", 1) * 25,
-            "lowest": [outcome.lowest for outcome in of_seeds],
-            "last": [float(outcome.smooth_losses[-1]) for outcome in of_seeds],
-            "bits": [outcome.bits for outcome in of_seeds],
-            "seconds": [outcome.seconds for outcome in of_seeds],
+def three_times(ids):
+    """The book three times end to end, as one text: the state is never set to zero."""
+    return np.tile(ids, 3)
+
+
+def beginning(ids):
+    """As much as 10,000 steps of 25 characters read."""
+    return ids[:250_001]
+
+
+def adagrad_from(g2):
+    """AdaGrad whose sum of squares starts at g2 in place of 1e-8: its first steps are shorter."""
+    optimizer = rnn.AdaGrad()
+    optimizer.g2 = g2
+    return optimizer
+
+
+def forget(params, x, y, fwd):
+    """The right gradient; but it sets the state that is carried on to zero."""
+    grads = rnn.backward(params, x, y, fwd)
+    fwd.h[-1] = 0
+    return grads
+
+
+ADAGRAD = {**SETTINGS["AdaGrad 0.1, N(0, 0.01²)"], "steps": THREE_EPOCHS}
+ADAM = {**SETTINGS["Adam 0.002, cosine, orthogonal"], "steps": 10_000}
+BATCHES = {**BEST, "reading": {**BEST["reading"], "batch_size": 16}, "steps": 66_000}
+# The larger, the smaller the steps: chosen, with one seed, on the last 5 % of the training part
+RATES = {25: 0.016, 50: 0.016, 100: 0.008, 200: 0.004, 400: 0.002}
+PARTS = {  # for each way to train: the arguments of `lab.sweep.run` and, under `text`, what to read
+    "recipes": {
+        "Adam 0.001, scaled": {**SETTINGS["Adam 0.001, scaled"], "steps": THREE_EPOCHS},
+        "Adam 0.002, cosine, orthogonal": {**ADAM, "steps": THREE_EPOCHS},
+        "Adam 0.008, cosine, orthogonal, B = 64, 640 chunks, clipped to 0.1": {**BEST, "steps": 132_000},
+    },
+    # What does setting the state to zero cost, and what makes the network fail there?
+    "reset": {
+        "reset": ADAGRAD,
+        "no reset": {**ADAGRAD, "text": three_times},
+        "G from 1": {**ADAGRAD, "optimizer": partial(adagrad_from, 1.0)},
+        "G from 10": {**ADAGRAD, "optimizer": partial(adagrad_from, 10.0)},
+        "G from 100": {**ADAGRAD, "optimizer": partial(adagrad_from, 100.0)},
+    },
+    # How far back must gradients reach? Each update sees 200 characters.
+    "lengths": {
+        f"T = {T}": {
+            **ADAM, "optimizer": partial(rnn.Adam, 0.008), "steps": 4000,
+            "reading": {"seq_length": T, "batch_size": 200 // T},
         }
-        for name, of_seeds in outcomes.items()
+        for T in (1, 2, 5, 10, 25, 50, 100)
+    },
+    # From each line to the next, one thing changes: the state, the order, the text.
+    "order": {
+        "the beginning in order": {**ADAM, "text": beginning},
+        "the beginning in order, forgetting": {**ADAM, "text": beginning, "backward": forget},
+        "the beginning at random": {**ADAM, "text": beginning, "reading": {"order": "random"}},
+        "the whole book at random": {**ADAM, "reading": {"order": "random"}},
+    },
+    # How many bits does a parameter save?
+    "sizes": {
+        f"m = {m}": {**BATCHES, "hidden_size": m, "optimizer": partial(rnn.Adam, rate)} for m, rate in RATES.items()
+    },
+}  # fmt: skip
+SEEDS = {"recipes": range(5), "reset": range(8), "lengths": range(5), "order": range(5), "sizes": range(3)}
+
+
+def described(setting):
+    """A setting in words and numbers, for the file."""
+
+    def word(value):
+        if isinstance(value, partial):
+            return f"{value.func.__name__}({', '.join(map(str, value.args))})"
+        return getattr(value, "__name__", value)
+
+    return {key: word(value) for key, value in setting.items()}
+
+
+def measure(part, name, seed):
+    """What one run comes to: a dict of numbers and lists."""
+    book = rnn.read_book(BOOK)
+    vocab = rnn.Vocabulary(book)
+    ids = vocab.encode(book)
+    held_out = int(0.95 * len(book))  # as in the report
+    setting = dict(PARTS[part][name])
+    text, hidden_size = setting.pop("text", np.asarray), setting.pop("hidden_size", 100)
+    data = seed, vocab, text(ids[:held_out]), ids[held_out:], hidden_size
+    checkpoint = Checkpoint(UNFINISHED / f"{part}-{name}-{seed}.npz".replace(" ", "-"))
+    outcome = run({**setting, "checkpoint": checkpoint}, *data)
+    checkpoint.path.unlink()
+    size = setting.get("reading", {})
+    result = {
+        "parameters": outcome.params.flat.size,
+        "steps": setting["steps"],
+        "characters": setting["steps"] * size.get("batch_size", 1) * size.get("seq_length", 25),
+        "lowest": outcome.lowest,
+        "last": float(outcome.smooth_losses[-1]),
+        "bits": outcome.bits,
+        "seconds": round(outcome.seconds, 1),
     }
-    (HERE / "training.json").write_text(json.dumps(machine() | {"runs": runs}, indent=1, ensure_ascii=False) + "\n")
-    for name, run in runs.items():
-        print(f"{name}: lowest smooth loss {spread(run['lowest'])}, {spread(run['bits'], 3)} bits held out")
+    if part == "reset":
+        before = run({**setting, "steps": ONE_EPOCH}, *data)  # the same run, as it is when the second epoch begins
+        result |= basins(before.params, ids[:held_out], before.h)
+        if seed == 0:  # every 500th
+            result["curve"] = outcome.smooth_losses[::5].round(2).tolist()
+    if name == list(PARTS["recipes"])[-1] and seed == 0:
+        save_params(BEST_PARAMS, outcome.params, vocab)
+        result["text"] = rnn.synthesize(outcome.params, vocab, 1000, ".", seed=seed, h0=outcome.h)
+    return result
+
+
+def main(*parts):
+    unknown = set(parts).difference(PARTS)
+    if unknown:
+        sys.exit(f"There is no part {min(unknown)!r}: choose from {', '.join(PARTS)}.")
+    UNFINISHED.mkdir(exist_ok=True)
+    stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+    def kept(part, name):
+        """What was measured with the same setting."""
+        way, setting = stored.get(part, {}).get("ways", {}).get(name, {}), described(PARTS[part][name])
+        return way if way.get("setting") == setting else {"setting": setting, "seeds": {}}
+
+    results, jobs = {}, []
+    for part in PARTS:
+        if part in stored or part in (parts or PARTS):
+            ways = {name: kept(part, name) for name in PARTS[part]}
+            results[part] = {"machine": stored.get(part, {}).get("machine") or machine(), "ways": ways}
+        if part in (parts or PARTS):
+            jobs += [(part, name, n) for n in SEEDS[part] for name in ways if str(n) not in ways[name]["seeds"]]
+    outcomes = joblib.Parallel(n_jobs=-1, return_as="generator")(joblib.delayed(measure)(*job) for job in jobs)
+    for (part, name, seed), outcome in zip(jobs, outcomes, strict=True):
+        of_seeds = results[part]["ways"][name]["seeds"]
+        of_seeds[str(seed)] = outcome
+        results[part]["ways"][name]["seeds"] = dict(sorted(of_seeds.items()))
+        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        print(f"{part}, {name}, seed {seed}: {outcome['bits']:.3f} bits held out", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

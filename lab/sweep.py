@@ -155,8 +155,26 @@ def spread(values, digits=2):
     return f"{np.mean(values):.{digits}f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{deviation:.{digits}f}"
 
 
-def full_length():
+def long_runs(part):
     """What `make long` measured on the book that ships with the project.
+
+    Parameters
+    ----------
+    part : str
+        "recipes", "reset", "lengths", "order" or "sizes".
+
+    Returns
+    -------
+    dict of str to list of dict
+        For each way to train, what came out of each seed's run: "bits" per character held out, the "lowest" and the
+        "last" smooth loss, in nats per sequence, and what `benchmarks/training.py` measures besides.
+    """
+    ways = json.loads(LONG_RUNS.read_text(encoding="utf-8"))[part]["ways"]
+    return {name: list(way["seeds"].values()) for name, way in ways.items()}
+
+
+def full_length():
+    """The runs of whole epochs, with the settings of the assignment first and the best recipe last.
 
     Returns
     -------
@@ -164,4 +182,9 @@ def full_length():
         For each way to train: "steps", "characters", and a list with an entry for each seed of the "lowest" and the
         "last" smooth loss, in nats per sequence, and of the "bits" per character held out.
     """
-    return json.loads(LONG_RUNS.read_text(encoding="utf-8"))["runs"]
+    ways = {next(iter(SETTINGS)): long_runs("reset")["reset"]} | long_runs("recipes")
+    return {
+        name: {"steps": runs[0]["steps"], "characters": runs[0]["characters"]}
+        | {what: [run[what] for run in runs] for what in ("lowest", "last", "bits")}
+        for name, runs in ways.items()
+    }

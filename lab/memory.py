@@ -1,0 +1,373 @@
+"""What does the network remember, and why? Instruments for a network that has been trained.
+
+Each asks one question of it. How far back does a character act on the gradient, and how far back does knowing it help?
+From which states does the network read well, and where does it end when no chance is left in its writing? What does
+a unit stand for, and which characters surprise it?
+
+References
+----------
+.. [1] R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+.. [2] A. Karpathy, J. Johnson, L. Fei-Fei, "Visualizing and understanding recurrent networks", ICLR workshop 2016.
+"""
+
+import re
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+
+import rnn_core as rnn
+from lab.words import WORD
+
+PIECE = 1000  # characters are read in pieces: the result is the same, the memory is not
+
+
+class Predictions(NamedTuple):
+    """What a network made of a text of N characters. The first character is only read, the others are predicted.
+
+    Attributes
+    ----------
+    bits : ndarray (N - 1,)
+        -log2 p_t[y_t]: the surprise at each character.
+    guesses : int ndarray (N - 1, 3)
+        The three most probable characters at each place, best first (fewer if K is less than 3).
+    h : ndarray (N - 1, m)
+        The hidden state from which each is predicted.
+    """
+
+    bits: np.ndarray
+    guesses: np.ndarray
+    h: np.ndarray
+
+
+def read(params, ids, h0=None):
+    """Let the network read a text, and keep what it expects at each place.
+
+    Parameters
+    ----------
+    params : rnn_core.Params
+    ids : int array (N,)
+        At least two characters.
+    h0 : array (m,), optional
+        The hidden state before the first character; zeros if it is not given.
+
+    Returns
+    -------
+    Predictions
+        In float64.
+
+    Raises
+    ------
+    ValueError, IndexError
+        As `rnn_core.forward`.
+    """
+    params, h = params.astype(float), np.zeros(params.hidden_size) if h0 is None else h0
+    parts = []
+    for e in range(0, max(len(ids) - 1, 1), PIECE):
+        y = ids[e + 1 : e + 1 + PIECE]
+        fwd = rnn.forward(params, ids[e : e + len(y)], y, h)
+        h = fwd.h[-1]
+        best = np.argsort(-fwd.p, axis=1, kind="stable")[:, :3]
+        parts.append((-np.log2(fwd.p[fwd.rows, y]), best, fwd.h[1:]))
+    return Predictions(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def windows(ids, length, places):
+    """Stretches of a text, side by side.
+
+    Parameters
+    ----------
+    ids : int array (N,)
+    length, places : int
+
+    Returns
+    -------
+    int ndarray (length, places)
+        One a column, spread evenly from the beginning of the text to its end; where the text is short, they overlap.
+
+    Raises
+    ------
+    ValueError
+        The text is shorter than one of them.
+    """
+    if len(ids) < length:
+        raise ValueError(
+            f"A text of {len(ids)} characters has no stretch of {length}: give more text, or ask for less."
+        )
+    starts = np.linspace(0, len(ids) - length, places).astype(int)
+    return np.asarray(ids)[starts + np.arange(length)[:, None]]
+
+
+def basins(params, ids, h, length=500, places=100):
+    """From which states does the network read well?
+
+    At each of so many places it first reads `length` characters from h, so that its state fits the text. Then it reads
+    the next `length` characters three times: from that state, from zero, and from the state with all signs reversed.
+    tanh is odd, so where W h is large the reversed state goes on as a mirror image; but o = V h + c is not odd, and
+    its predictions are wrong. A reading fails if the state does not find its way back: in the second half of those
+    characters it still needs over one bit per character more than the first reading.
+
+    Parameters
+    ----------
+    params : rnn_core.Params
+    ids : int array (N,)
+    h : array (m,)
+        A state that the network carried in training.
+    length, places : int
+
+    Returns
+    -------
+    dict
+        "carried", "zero", "mirror": bits per character in that second half, each from its start; "zero fails",
+        "mirror fails": the share of places; "constant": the share of units that hardly ever change, |mean h_j| > 0.9
+        from the carried state; "saturated": the share of all |h_t| above 0.9 there.
+    """
+    params, stretches = params.astype(float), windows(ids, 2 * length + 1, places)
+    settle = rnn.forward(params, stretches[:length], stretches[1 : length + 1], np.tile(h, (places, 1)))
+    x, y = stretches[length:-1], stretches[length + 1 :]
+    bits, result = {}, {}
+    for name, sign in (("carried", 1), ("zero", 0), ("mirror", -1)):
+        fwd = rnn.forward(params, x, y, sign * settle.h[-1])
+        p = np.take_along_axis(fwd.p, y[..., None].astype(int), axis=-1)[..., 0]
+        bits[name] = -np.log2(p[length // 2 :]).mean(axis=0)
+        result[name] = float(bits[name].mean())
+        if name == "carried":
+            result["constant"] = float((np.abs(fwd.h.mean(axis=(0, 1))) > 0.9).mean())
+            result["saturated"] = float((np.abs(fwd.h) > 0.9).mean())
+    return result | {f"{name} fails": float((bits[name] > bits["carried"] + 1).mean()) for name in ("zero", "mirror")}
+
+
+def gradient_by_lag(params, ids, h, lags=50, places=500):
+    """How much of the gradient is left k characters back?
+
+    The loss at one character, L_t = -log p_t[y_t], depends on the state h_{t-k} through k more steps, and
+
+        dL_t/dh_{t-k} = (J_t J_{t-1} ... J_{t-k+1})^T V^T g_t        J_t = dh_t/dh_{t-1} = diag(1 - h_t^2) W
+
+    A product of k matrices shrinks or grows like the k-th power of a number [1]_.
+
+    Parameters
+    ----------
+    params : rnn_core.Params
+    ids : int array (N,)
+        The text; the losses at so many `places` of it are taken.
+    h : array (m,)
+        The state from which the network starts `lags` characters before each.
+    lags, places : int
+
+    Returns
+    -------
+    ndarray (lags + 1,)
+        The norm of dL_t/dh_{t-k} for k = 0, 1, ..., in nats: the mean over the places.
+    """
+    params, text = params.astype(float), windows(ids, 2 * lags + 2, places)
+    y = text[1:]
+    fwd = rnn.forward(params, text[:-1], y, np.tile(h, (places, 1)))
+    g = fwd.p[-1]
+    g[np.arange(places), y[-1]] -= 1  # dL_t/do_t
+    back, norms = g @ params.V, []  # dL_t/dh_t, one a row
+    for h_t in fwd.h[-1 : -lags - 2 : -1]:
+        norms.append(np.linalg.norm(back, axis=1).mean())
+        back = (back * (1 - h_t * h_t)) @ params.W
+    return np.array(norms)
+
+
+def bits_by_context(params, ids, h, longest=25, places=10_000):
+    """How far back does it help to look? Bits per character if only the last k characters before it are known.
+
+    At each of so many places the network takes over the state that it has half the text away. It has learned to read
+    on from such states, but this one knows nothing of what came before the place. From there it reads on, and after k
+    characters it predicts the next one from those k alone.
+
+    Parameters
+    ----------
+    params : rnn_core.Params
+    ids : int array (N,)
+        At least `longest` + 1 characters.
+    h : array (m,)
+        The state before the first of them.
+    longest, places : int
+
+    Returns
+    -------
+    ndarray (longest,)
+        For k = 1, 2, ..., longest: the mean of `Predictions.bits` plus what not knowing the rest costs.
+    """
+    params, whole, cost = params.astype(float), read(params, ids, h), []
+    starts = windows(np.arange(len(ids)), longest + 1, places)[0]
+    h = whole.h[(starts + len(ids) // 2) % len(whole.h)]
+    for k in range(longest):
+        x, y = ids[starts + k], ids[starts + k + 1]
+        fwd = rnn.forward(params, x[None], y[None], h)
+        h = fwd.h[-1]
+        bits = -np.log2(fwd.p[0, np.arange(places), y])
+        cost.append((bits - whole.bits[starts + k]).mean())  # beside the same characters: their noise cancels
+    return whole.bits.mean() + cost
+
+
+def bits_by_place(text, bits, longest=10):
+    """Where in a word does a predictor need its bits?
+
+    Parameters
+    ----------
+    text : str
+    bits : array (len(text) - 1,)
+        What any predictor needed for each character but the first: `Predictions.bits`, or a row of `NGram.bits`.
+    longest : int
+
+    Returns
+    -------
+    ndarray (longest,)
+        The mean over the first letters of all words, over the second letters, and so on. What comes after a word has
+        no place in it. NaN where no word is so long.
+    """
+    places = [[] for _ in range(longest)]
+    for word in WORD.finditer(text):
+        for place, at in zip(places, range(*word.span()), strict=False):
+            if at > 0:  # the first character of the text is not predicted
+                place.append(bits[at - 1])
+    return np.array([np.mean(place) if place else np.nan for place in places])
+
+
+class Cycle(NamedTuple):
+    """What argmax decoding runs into.
+
+    Attributes
+    ----------
+    begin, length : int
+        From the `begin`-th character on, the text repeats after `length` characters.
+    ids : int ndarray (length,)
+        Those characters.
+    radius : float
+        The spectral radius of dh_{t+length}/dh_t along the cycle: a small deviation of the state is that many times as
+        large a round later, so below 1 the cycle attracts the states around it.
+    """
+
+    begin: int
+    length: int
+    ids: np.ndarray
+    radius: float
+
+
+def limit_cycle(params, first, h, steps=2000):
+    """Let the network always write the most probable character, and find the cycle that it runs into.
+
+    Parameters
+    ----------
+    params : rnn_core.Params
+    first : int
+        The character that it reads first.
+    h : array (m,)
+        The hidden state before that.
+    steps : int
+        How many characters to write.
+
+    Returns
+    -------
+    Cycle or None
+        None if the second half of what it wrote does not repeat itself.
+    """
+    params, x, ids, states = params.astype(float), first, np.empty(steps, int), np.empty((steps, params.hidden_size))
+    for t in range(steps):
+        fwd = rnn.forward(params, [x], [x], h)
+        h, x = fwd.h[-1], int(fwd.p[0].argmax())
+        states[t], ids[t] = h, x
+    tail = ids[steps // 2 :]
+    length = next((n for n in range(1, len(tail) // 2 + 1) if (tail[n:] == tail[:-n]).all()), 0)
+    if not length:
+        return None
+    differs = np.flatnonzero(ids[length:] != ids[:-length])
+    begin = int(differs[-1]) + 1 if len(differs) else 0
+    around = reduce(np.matmul, [jacobian(params, h_t) for h_t in states[: -length - 1 : -1]])
+    return Cycle(begin, length, ids[begin : begin + length], float(np.abs(np.linalg.eigvals(around)).max()))
+
+
+def jacobian(params, h):
+    """dh_t/dh_{t-1} = diag(1 - h_t^2) W for h = h_t (m,): ndarray (m, m)."""
+    return (1 - np.square(h))[:, None] * params.W
+
+
+def positions(text):
+    """Where is each character of a text? Questions that need a memory: the character alone does not answer them.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    dict of str to bool ndarray (len(text),)
+        "in quotes": an odd number of straight quotation marks in its line so far. "deep in a word": the fifth letter of
+        its word or a later one. "early in a line": one of the first 25 characters after a line feed.
+    """
+    quotes, line, word = [], [], np.zeros(len(text), bool)
+    for row in re.split(r"(?<=\n)", text):
+        quotes += list(np.cumsum([char == '"' for char in row]) % 2 == 1)
+        line += [place < 25 for place in range(len(row))]
+    for match in WORD.finditer(text):
+        word[match.start() + 4 : match.end()] = True
+    return {"in quotes": np.array(quotes), "deep in a word": word, "early in a line": np.array(line)}
+
+
+class Detector(NamedTuple):
+    """A unit that answers a question: yes where sign * h_unit is above sign * threshold."""
+
+    unit: int
+    threshold: float
+    sign: int
+
+    def says(self, h):
+        """The answer for each state of h (N, m): bool ndarray (N,)."""
+        return self.sign * h[:, self.unit] > self.sign * self.threshold
+
+
+def balanced_accuracy(said, label):
+    """The mean of the shares of right answers among the true and among the false: 0.5 for one that always says yes."""
+    return float((said[label].mean() + (~said)[~label].mean()) / 2)
+
+
+def find_detector(h, label):
+    """The unit, and the threshold, that tell best whether a label is true; test it on another text [2]_.
+
+    Parameters
+    ----------
+    h : ndarray (N, m)
+        Hidden states, or other scores.
+    label : bool ndarray (N,)
+        Neither all true nor all false.
+
+    Returns
+    -------
+    Detector or None
+        The one with the highest balanced accuracy here; None if all units are constant.
+    """
+    best, found = 0.0, None
+    for unit, values in enumerate(h.T):
+        order = np.argsort(values)
+        values = values[order]
+        # Of the true and of the false, the shares up to each value: they are furthest apart at the best threshold
+        apart = np.cumsum(np.where(label[order], 1 / label.sum(), -1 / (~label).sum()))[:-1]
+        apart[values[1:] == values[:-1]] = 0  # no threshold lies between equal values
+        at = np.abs(apart).argmax()
+        if abs(apart[at]) > best:
+            threshold = float((values[at] + values[at + 1]) / 2)
+            best, found = abs(apart[at]), Detector(unit, threshold, -1 if apart[at] > 0 else 1)
+    return found
+
+
+def all_units(h, label):
+    """The weights of all units that together tell best, by least squares, whether a label is true.
+
+    Parameters
+    ----------
+    h : ndarray (N, m)
+    label : bool ndarray (N,)
+        Neither all true nor all false.
+
+    Returns
+    -------
+    ndarray (m,)
+        `(h @ weights)[:, None]` is one more unit for `find_detector`.
+    """
+    wanted = np.where(label, 1 / label.mean(), -1 / (~label).mean())  # both kinds weigh the same
+    return np.linalg.lstsq(h - h.mean(axis=0), wanted, rcond=None)[0]
