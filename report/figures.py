@@ -1,12 +1,58 @@
 """The figures of the report, a function each: data in, shown out, with the caption that the notebook gives."""
 
+import html
+import unicodedata
+from itertools import groupby, pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from report.show import figure
+from report.show import COLOURS, IGNORE, LINES, NEWLINE, TEXT_WIDTH, Shown, figure, visible
 
-WIDTH = 6.5  # inches: the text block of the page
+BLANK = "\u2423"  # an open box: a space that is to be seen
+WARM = ["#ffffff", "#fff1e0", "#ffe0bd", "#ffcd98", "#ffb870", "#f9a04d", "#ef8a33", "#e2761b"]  # 0, 1, ..., 7 bits
+
+
+def unrolled(caption):
+    """Show the network unrolled in time: what depends on what.
+
+    Parameters
+    ----------
+    caption : str
+        Markdown, with its number; the same for all functions of this module.
+    """
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.9))
+    ax.set(xlim=(-0.75, 6.0), ylim=(-0.35, 2.65), aspect="equal")
+    ax.axis("off")
+    columns = {0.0: "0", 1.0: "1", 2.2: "2", 3.4: "3", 5.2: "T"}
+
+    def arrow(start, end, label="", side=(0, 0)):
+        ax.annotate(
+            "", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.25", "lw": 0.9, "shrinkA": 0, "shrinkB": 0}
+        )
+        ax.text((start[0] + end[0]) / 2 + side[0], (start[1] + end[1]) / 2 + side[1], label, ha="center", va="center")
+
+    def node(x, y, name, ground):
+        ax.add_patch(plt.Circle((x, y), 0.25, facecolor=ground, edgecolor="0.25", linewidth=0.9))
+        ax.text(x, y, f"${name}$", ha="center", va="center")
+
+    for x, t in columns.items():
+        node(x, 1.15, f"h_{t}", "#dbe9f6")
+        if t == "0":
+            continue
+        node(x, 0, f"x_{t}", "white")
+        node(x, 2.3, f"p_{t}", "#fde3cf")
+        arrow((x, 0.25), (x, 0.9), "$U$", (0.14, 0))
+        arrow((x, 1.4), (x, 2.05), "$V$", (0.14, 0))
+    for left, right in pairwise(list(columns)[:4]):
+        arrow((left + 0.25, 1.15), (right - 0.25, 1.15), "$W$", (0, 0.16))
+    arrow((3.65, 1.15), (4.1, 1.15))
+    arrow((4.5, 1.15), (4.95, 1.15))
+    for y in (0, 1.15, 2.3):
+        ax.text(4.3, y, r"$\cdots$", ha="center", va="center")
+    alt = "States h_0, h_1, ..., h_T in a row, with arrows W from each to the next, U from x_t below, V to p_t above."
+    figure(fig, caption, alt)
 
 
 def step_sizes(sizes, errors, caption):
@@ -19,7 +65,7 @@ def step_sizes(sizes, errors, caption):
     caption : str
         Markdown, with its number; the same for all functions of this module.
     """
-    fig, axes = plt.subplots(1, 2, width_ratios=[2, 1], sharey=True, figsize=(WIDTH, 2.4))
+    fig, axes = plt.subplots(1, 2, width_ratios=[2, 1], sharey=True, figsize=(TEXT_WIDTH, 2.4))
     for ax in axes:
         for method, values in errors.items():
             ax.loglog(sizes[method], np.maximum(values, 1e-17), marker="o", markersize=3, label=method)
@@ -41,7 +87,7 @@ def smooth_loss(run, steps_per_epoch, seq_length, caption):
     steps_per_epoch, seq_length : int
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(WIDTH, 2.6))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.6))
     shown = np.arange(0, run.done, max(1, run.done // 4000))
     ax.plot(shown, run.losses[shown], color="0.82", linewidth=0.3, linestyle="-", rasterized=True, label="single steps")
     ax.plot(shown, run.smooth_losses[shown], linestyle="-", label="smooth loss")
@@ -71,7 +117,7 @@ def yardsticks(bits, models, caption):
     caption : str
     """
     bars = sorted((bits | models).items(), key=lambda bar: -bar[1])
-    fig, ax = plt.subplots(figsize=(WIDTH, 0.35 + 0.17 * len(bars)))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.35 + 0.17 * len(bars)))
     ax.barh(
         [name for name, _ in bars],
         [needed for _, needed in bars],
@@ -99,7 +145,7 @@ def quality(choices, shares, real, caption):
         The same of real text.
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(WIDTH, 2.3))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.3))
     names = list(dict.fromkeys(name for choice in choices for name in choice))
     for name, marker, place in zip(names, ("o-", "s--"), ((-16, -9), (3, 4)), strict=False):
         points = [(choice[name], point) for choice, point in zip(choices, shares, strict=True) if name in choice]
@@ -124,7 +170,7 @@ def speed(times, caption):
         In microseconds, the slowest first.
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(WIDTH, 0.45 + 0.22 * len(times)))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.45 + 0.22 * len(times)))
     ax.barh(list(times), list(times.values()), height=0.6)
     for name, us in times.items():
         ax.text(us, name, f" {us:,.0f}", va="center", fontsize=8.5)
@@ -132,3 +178,197 @@ def speed(times, caption):
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     figure(fig, caption, "Bars that become shorter from the equations as they stand to rnn_core in float32.")
+
+
+def memory(gradients, contexts, ngrams, lengths, caption):
+    """Show how far back the network looks: by its gradient, by the context that helps, and by the T it is trained with.
+
+    Parameters
+    ----------
+    gradients : dict of str to ndarray (lags + 1,)
+        For each network, `lab.memory.gradient_by_lag`.
+    contexts : dict of str to ndarray (longest,)
+        For some of them, `lab.memory.bits_by_context`.
+    ngrams : ndarray (order + 1,)
+        Bits by order; order n sees n - 1 characters.
+    lengths : dict of int to sequence of float
+        For each T, the bits held out, one a seed.
+    caption : str
+    """
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(TEXT_WIDTH, 2.5))
+    for style, (name, norms) in enumerate(gradients.items()):
+        left.semilogy(norms / norms[0], color=COLOURS[style], linestyle=LINES[style], label=name)
+    left.set(xlabel="lag $k$ (characters)", title="Gradient", ylim=(1e-5, 2))
+    left.set_ylabel(r"$\Vert dL_t/dh_{t-k}\Vert$, of that at $k = 0$")
+    left.legend(handlelength=1.5, borderaxespad=0)
+    for style, name in enumerate(gradients):
+        if name in contexts:
+            middle.plot(
+                np.arange(len(contexts[name])) + 1, contexts[name], color=COLOURS[style], linestyle=LINES[style]
+            )
+    middle.plot(np.arange(1, len(ngrams) - 1), ngrams[2:], "s:", color="0.4", markersize=2.5, label="n-grams")
+    middle.set_xscale("log", base=2)
+    middle.set(xlabel="characters seen", ylabel="bits per character", title="Context")
+    middle.xaxis.set_major_formatter("{x:.0f}")
+    middle.legend(handlelength=1.5, borderaxespad=0)
+    values = np.array(list(lengths.values()))
+    right.errorbar(list(lengths), values.mean(axis=1), values.std(axis=1, ddof=1), marker="o", markersize=3, capsize=2)
+    right.set_xscale("log", base=2)
+    right.set(xlabel="length $T$ of a sequence", ylabel="bits per character", title="Truncation")
+    right.xaxis.set_major_formatter("{x:.0f}")
+    alt = "Three curves: the gradient falls exponentially with the lag; bits fall with the context seen, and with T."
+    figure(fig, caption, alt)
+
+
+def reset(ways, shown, boundary, every, caption, seed=0):
+    """Show what setting the state to zero between epochs does to a run, and what makes the network fail there.
+
+    Parameters
+    ----------
+    ways : dict of str to list of dict
+        `lab.sweep.long_runs("reset")`.
+    shown : sequence of str
+        The ways whose curves are drawn, three at most.
+    boundary, every : int
+        The step at which the second epoch begins; how many steps lie between the points of a curve.
+    caption : str
+    seed : int
+        The run whose curves are drawn.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.6), width_ratios=[3, 2])
+    for name, style in zip(shown, (0, 1, 2), strict=False):
+        curve = np.array(ways[name][seed]["curve"])
+        steps = every * np.arange(len(curve))
+        late = steps > boundary / 4
+        left.plot(steps[late], curve[late], color=COLOURS[style], linestyle=LINES[style], label=name)
+    for number, epoch in enumerate(range(boundary, 3 * boundary, boundary), 2):
+        left.axvline(epoch, color="0.4", linewidth=0.7, linestyle=":")
+        left.annotate(f" epoch {number}", (epoch, 0.98), xycoords=("data", "axes fraction"), va="top", fontsize=8)
+    left.set(xlabel="update step", ylabel="smooth loss (nats per sequence)", title=f"Seed {seed}")
+    left.locator_params(axis="x", nbins=4)
+    kinds = (("fails from h = 0", "X", COLOURS[1]), ("does not", "o", COLOURS[0]))
+    for kind, (label, marker, ground) in enumerate(kinds):
+        points = [
+            (place + shift, run["bits"])
+            for place, runs in enumerate(ways.values())
+            for shift, run in zip(np.linspace(-0.25, 0.25, len(runs)), runs, strict=True)
+            if (run["zero fails"] <= 0.5) == kind
+        ]
+        right.plot(*np.reshape(points, (-1, 2)).T, marker, color=ground, markersize=4.5, linestyle="none", label=label)
+    right.set_xticks(range(len(ways)), [name.replace(" ", "\n", 1) for name in ways])
+    right.set(ylabel="bits per character", title="Text held out")
+    right.tick_params(axis="x", labelsize=7.5)
+    for ax in (left, right):
+        bottom, top = ax.get_ylim()
+        ax.set_ylim(bottom - 0.3 * (top - bottom), top)  # room for the legend
+        ax.legend(loc="lower left")
+    alt = "Left: three loss curves, one jumps where epoch 2 begins. Right: a point for the bits of each run."
+    figure(fig, caption, alt)
+
+
+def sizes(networks, ngrams, caption):
+    """Show bits held out against the number of parameters.
+
+    Parameters
+    ----------
+    networks : dict of str to list of (int, sequence of float)
+        For each way to train: the number of parameters, and the bits, one a seed.
+    ngrams : list of (int, float)
+        The number of counts, and the bits, for the orders 1, 2, ...
+    caption : str
+    """
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.6))
+    ax.plot(
+        *zip(*ngrams, strict=True), color="0.4", linestyle=":", marker="s", markersize=3, label="n-grams (Kneser-Ney)"
+    )
+    for order, (count, bits) in enumerate(ngrams, 1):
+        ax.annotate(str(order), (count, bits), xytext=(3, 3), textcoords="offset points", fontsize=8, color="0.3")
+    for style, (name, points) in enumerate(networks.items()):
+        count, bits = zip(*points, strict=True)
+        middle, deviation = [np.mean(b) for b in bits], [np.std(b, ddof=1) if len(b) > 1 else 0 for b in bits]
+        ax.errorbar(
+            count,
+            middle,
+            deviation,
+            color=COLOURS[style],
+            linestyle=LINES[style],
+            marker="o",
+            markersize=4,
+            capsize=2,
+            label=name,
+        )
+    ax.set_xscale("log")
+    ax.set(xlabel="parameters (of an n-gram: counts)", ylabel="bits per character", ylim=(1.55, 3.5))
+    ax.legend()
+    figure(fig, caption, "Falling curves of bits against parameters, for n-grams and for networks of growing size.")
+
+
+def places(predictors, caption):
+    """Show bits by the place of a letter in its word.
+
+    Parameters
+    ----------
+    predictors : dict of str to ndarray
+        For each predictor, `lab.memory.bits_by_place`.
+    caption : str
+    """
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.2))
+    for name, bits in predictors.items():
+        ax.plot(range(1, len(bits) + 1), bits, marker="o", markersize=3, label=name)
+    ax.set(xlabel="place of the letter in its word", ylabel="bits per character", ylim=(0, None))
+    ax.set_xticks(range(1, 1 + max(map(len, predictors.values()))))
+    ax.legend(ncols=2)
+    alt = "Curves over the places in a word: all need most bits for the first letter, the 6-gram fewest at the end."
+    figure(fig, caption, alt)
+
+
+def surprise(text, bits, guesses, surprising=6.0):
+    """A passage in which each character stands on a ground of its bits, the darker the more surprising.
+
+    Nothing in it is for screens alone: grounds are the `background-color` of spans, the guesses are subscripts.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    bits : array (len(text),)
+        The surprise at each character. A sign of several characters (a letter and its accents) stands on that of all.
+    guesses : sequence of str (len(text),)
+        The characters that were expected in its place, best first.
+    surprising : float
+        From so many bits on, the guesses are shown.
+
+    Returns
+    -------
+    Shown
+        For Jupyter to display.
+    """
+    signs = []  # text, bits and guesses of what is one sign on the page
+    for char, need, guess in zip(text, bits, guesses, strict=True):
+        if signs and (unicodedata.category(char)[0] == "M" or "\u200d" in (char, signs[-1][0][-1])):
+            signs[-1] = signs[-1][0] + char, signs[-1][1] + need, signs[-1][2]
+        else:
+            swallowed = char == " " and (not signs or signs[-1][0][-1] in " \n\u00a0")
+            signs.append(("\u00a0" if swallowed else char, need, guess))
+
+    def source(shown, newline, space):
+        return html.escape(visible(shown)).replace("\n", newline).replace(" ", space)
+
+    def ground(shown, level):
+        return f'<span style="background-color: {WARM[level]}; color: #000000">{shown}</span>'
+
+    def key(sign):  # signs on the same ground share a span, but those with guesses have their own
+        return min(int(sign[1]), len(WARM) - 1), sign[1] >= surprising and sign
+
+    parts, plain = [], []
+    for (level, alone), run in groupby(signs, key):
+        shown = "".join(sign[0] for sign in run)
+        parts.append(ground(source(shown, f"{NEWLINE}<br>", " "), level))
+        plain.append(visible(shown))
+        if alone:
+            parts.append(f'<sub style="color: #666666">{source(alone[2], NEWLINE, BLANK)}</sub>')
+            plain.append(f"[{visible(alone[2])}]")
+    scale = "".join(ground(f"&#160;{n}{'+' * (n == len(WARM) - 1)}&#160;", n) for n in range(len(WARM)))
+    style = "white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.9; margin: 0"
+    passage = f'<p style="{style}">{"".join(parts)}</p><p>bits: {scale}</p>'
+    return Shown(html=f'<blockquote class="{IGNORE}" dir="auto">{passage}</blockquote>', plain="".join(plain))
