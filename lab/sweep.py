@@ -14,6 +14,7 @@ import joblib
 import numpy as np
 
 import rnn_core as rnn
+from lab.checkpoint import load_params
 from lab.progress import bar
 from lab.training import Reading, train
 
@@ -188,3 +189,48 @@ def full_length():
         | {what: [run[what] for run in runs] for what in ("lowest", "last", "bits")}
         for name, runs in ways.items()
     }
+
+
+def best_reader(vocab, ids, then):
+    """The network of the best recipe, as `make long` left it, about to read a text.
+
+    Parameters
+    ----------
+    vocab : rnn_core.Vocabulary
+    ids, then : int array
+        The training text, and the text that follows it.
+
+    Returns
+    -------
+    dict
+        {"best recipe": (params, then, h)} with its state at the end of the training text; nothing if this book has
+        other characters than the one that it was trained on.
+    """
+    try:
+        params = load_params(LONG_RUNS.with_name("best.npz"), vocab)
+    except ValueError:
+        return {}
+    end = ids[-2000:]
+    h = rnn.forward(params, end[:-1], end[1:], np.zeros(params.hidden_size)).h[-1]
+    return {"best recipe": (params, then, h)}
+
+
+def long_lengths():
+    """Bits per character held out by the length T of a sequence: {T: one a seed}, as `long_runs`."""
+    return {int(way.removeprefix("T = ")): [run["bits"] for run in runs] for way, runs in long_runs("lengths").items()}
+
+
+def long_sizes():
+    """Bits per character held out by the number of parameters: [(parameters, one a seed)], as `long_runs`."""
+    return [(runs[0]["parameters"], [run["bits"] for run in runs]) for runs in long_runs("sizes").values() if runs]
+
+
+def best_text():
+    """The 1,000 characters that the best recipe wrote, trained on the book that ships with the project."""
+    *_, best = long_runs("recipes").values()
+    return best[0]["text"]
+
+
+def long_counts():
+    """For n-grams of the orders 1, 2, ...: (how many counts they keep, bits per character held out), as `long_runs`."""
+    return json.loads(LONG_RUNS.read_text(encoding="utf-8"))["ngrams"]
