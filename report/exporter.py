@@ -177,7 +177,7 @@ def _output(output):
         if kind in data and (shown := _rich(kind, data[kind], output.metadata)):
             return shown
     plain = _printed(data.get("text/plain", ""))
-    active = [kind for kind in data if re.search("json|javascript", kind)] + re.findall(
+    active = [kind for kind in data if re.search(r"vnd\.|javascript", kind)] + re.findall(
         "<script", data.get("text/html", "")
     )
     if active:

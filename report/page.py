@@ -15,6 +15,8 @@ from nbconvert.utils.exceptions import ConversionException
 __all__ = ["make_pdf", "pandoc", "quote"]
 
 TEMPLATE = Path(__file__).with_name("labreport.typ")
+# By their names, so that nothing else in the template can hide a name of Typst's mathematics.
+IMPORT = f'#import "{TEMPLATE.name}" as lab\n#import lab: dot, horizontalrule, minus, sect, times\n'
 FILTER = Path(__file__).with_name("labreport.lua")
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")  # DejaVu, which has more scripts than Typst's own fonts
 
@@ -82,8 +84,7 @@ def _front(document, facts):
     """The call of the template."""
     made, (lang, _, region) = facts["made"], facts["lang"].partition("-")
     return (
-        f'#import "{TEMPLATE.name}" as lab\n#import lab: dot, minus, sect, times\n'
-        f"#show: lab.report.with(title: {quote(facts['title'] or document.title)}, "
+        f"{IMPORT}#show: lab.report.with(title: {quote(facts['title'] or document.title)}, "
         f"authors: ({''.join(quote(name) + ', ' for name in facts['authors'])}), "
         f"course: {quote(facts['course'])}, date: {quote(facts['date'])}, "
         f"made: {f'datetime(year: {made.year}, month: {made.month}, day: {made.day})' if made else 'none'}, "
@@ -126,7 +127,7 @@ def _refused(compiler, folder, parts):
     """Which of some pieces of Typst can't be set, with the reasons."""
     refused = {}
     while left := [part for part in parts if part not in refused]:
-        source, ends = f'#import "{TEMPLATE.name}" as lab\n#import lab: dot, minus, sect, times\n', []
+        source, ends = IMPORT, []
         for part in left:
             source += part + "\n\n"
             ends.append(source.count("\n"))
