@@ -24,9 +24,12 @@ from report.tree import Document, box, formula, note
 __all__ = ["LabReportExporter"]
 
 PAPERS = ["a4", "us-letter"]
-LIMIT = 60_000  # characters of one text output: fifteen pages
 # What says most first, as in JupyterLab.
 BEST_FIRST = ["text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "application/pdf"]
+UNSEEN = re.compile(  # tags are seen only if they stand for something
+    r"<(script|style)\b.*?</\1>|<!--.*?-->|<(?!/?(?:img|svg|iframe|video|audio|embed|object|input|hr)\b)[^>]*>",
+    re.I | re.S,
+)
 
 
 class LabReportExporter(TemplateExporter):
@@ -128,9 +131,7 @@ class LabReportExporter(TemplateExporter):
         authors = [authors] if isinstance(authors, str) else authors if isinstance(authors, list) else []
         names = [author.get("name") if isinstance(author, dict) else author for author in authors]
         if not all(isinstance(name, str) for name in names):
-            warn(
-                f"the metadata `authors` is to be a list of names, not {metadata.get('authors')!r}: what is none is left out"
-            )
+            warn(f"the authors in the metadata are to be names, which {metadata.get('authors')!r} are not all")
         # No clock: the same notebook gives the same bytes tomorrow.
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         try:
@@ -177,20 +178,17 @@ def _output(output):
         if kind in data and (shown := _rich(kind, data[kind], output.metadata)):
             return shown
     plain = _printed(data.get("text/plain", ""))
-    active = [kind for kind in data if re.search(r"vnd\.|javascript", kind)] + re.findall(
-        "<script", data.get("text/html", "")
-    )
-    if active:
+    active = [kind for kind in data if re.search(r"vnd\.|javascript", kind)]
+    if active or "<script" in data.get("text/html", ""):
         kinds = ", ".join(kind for kind in data if kind != "text/plain")
-        return note(f"An output has no form for paper and is left out: {kinds}{plain and ' ' + plain[:200]}")
+        return note(f"An output has no form for paper and is left out: {kinds} {plain[:200]}")
     return box("output", plain) if plain.strip() and "text/html" not in data else ""
 
 
 def _rich(kind, content, metadata):
     """HTML for one form of an output; nothing if nothing of it would be seen."""
     if kind == "text/html":
-        unseen = r"(?is)<(script|style)\b.*?</\1>|<!--.*?-->|<(?!/?(img|svg|iframe|video|audio|embed|object|input|hr)\b)[^>]*>"
-        return content if re.sub(unseen, "", content).strip() else ""
+        return content if UNSEEN.sub("", content).strip() else ""
     if kind == "text/markdown":
         return _markdown(content)
     if kind == "text/latex":
@@ -238,12 +236,9 @@ def _attach(source, attachments):
 
 
 def _printed(text):
-    """What a terminal would show in the end: colours gone, lines overwritten by their carriage returns; not too much."""
+    """What a terminal would show in the end: colours gone, lines overwritten by their carriage returns."""
     lines = strip_ansi(text).replace("\r\n", "\n").split("\n")
-    text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    if len(text) <= LIMIT:
-        return text
-    return f"{text[: LIMIT // 2]}\n[... {len(text) - LIMIT:,} characters of {len(text):,} are left out here ...]\n{text[-LIMIT // 2 :]}"
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
 
 def _iso_date(text):

@@ -55,7 +55,7 @@ PAIRS = re.compile(r"(?<=\\begin\{al)(ign(?:ed|\*)?\}(?:(?!\\begin).)*?)(?=\\end
 TAG = r"\\tag\*?\{([^}]*)\}"
 UNNUMBERED = r"\\(?:nonumber|notag)(?![A-Za-z])"
 # Typst: in TeX, bars are neither relations nor brackets; and the names of delimiters that grow.
-BAR, BARS = ' class("normal", bar.v)', ' class("normal", bar.v.double)'
+BAR, BARS = 'class("normal", bar.v)', 'class("normal", bar.v.double)'
 DELIMITERS = {r"\(": "paren.l", r"\)": "paren.r", r"\[": "bracket.l", r"\]": "bracket.r"}
 DELIMITERS |= {r"\{": "brace.l", r"\}": "brace.r", r"\|": "bar.v"}
 
@@ -87,7 +87,7 @@ def translate(formulas):
         if part is None:
             raise LookupError
         part = re.sub(r"#scale\(x: (\d+)%, y: \d+%\)\[(\\.|[^]\\]+)\]", _grown, part)
-        part = part.replace(r"\|", BAR).replace('upright("‖")', BARS)
+        part = re.sub(r"(?<=\w)(?=\\\|)", " ", part).replace(r"\|", BAR).replace('upright("‖")', BARS)
         return re.sub(r'upright\("§(\d+)§"\)|"?§(\d+)§"?', put, part)
 
     def join(plan):

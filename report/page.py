@@ -18,6 +18,8 @@ TEMPLATE = Path(__file__).with_name("labreport.typ")
 # By their names, so that nothing else in the template can hide a name of Typst's mathematics.
 IMPORT = f'#import "{TEMPLATE.name}" as lab\n#import lab: dot, horizontalrule, minus, sect, times\n'
 FILTER = Path(__file__).with_name("labreport.lua")
+HTML = "html-auto_identifiers-native_divs-native_spans"
+OPTIONS = ["--sandbox", "--quiet", "--wrap=preserve"]  # the first: no network, no other file
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")  # DejaVu, which has more scripts than Typst's own fonts
 
 
@@ -30,8 +32,7 @@ def quote(text):
 def pandoc(source):
     """Typst markup for HTML; what an element's ``data-typst`` holds takes its place."""
     run = subprocess.run(
-        [pypandoc.get_pandoc_path(), "--sandbox", "--quiet", "--wrap=preserve", f"--lua-filter={FILTER}"]
-        + ["-f", "html-auto_identifiers-native_divs-native_spans", "-t", "typst"],
+        [pypandoc.get_pandoc_path(), "--from", HTML, "--to", "typst", *OPTIONS, f"--lua-filter={FILTER}"],
         input=source.encode("utf-8", "replace"),
         capture_output=True,
     )
@@ -135,8 +136,10 @@ def _refused(compiler, folder, parts):
         try:
             compiler.compile(str(folder / "main.typ"))
         except typst.TypstError as error:
-            if 2 < _line(error) <= ends[-1]:
-                refused[left[bisect.bisect_left(ends, _line(error))]] = error.message
+            file = re.search(r"picture-\d+\.\w+", error.diagnostic or "")  # an error in an SVG has a place there
+            guilty = [part for part in left if file and file[0] in part]
+            if guilty or IMPORT.count("\n") < _line(error) <= ends[-1]:
+                refused[guilty[0] if guilty else left[bisect.bisect_left(ends, _line(error))]] = error.message
                 continue
         return refused
     return refused

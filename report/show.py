@@ -131,7 +131,7 @@ def passage(text, caption=None):
     caption = _label(caption)
     head = f"{caption}\n\n" if caption else ""
     style = "font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0"
-    block = f'<blockquote class="{IGNORE}" dir="auto"><pre style="{style}">{_html(text)}</pre></blockquote>'
+    block = f'<blockquote class="{IGNORE}" dir="auto"><pre style="{style}">\n{_html(text)}</pre></blockquote>'
     return Shown(
         html=_markdown(caption) + block if caption else block,
         markdown=f"{head}> {_cell(verbatim(text))}",

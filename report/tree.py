@@ -1,14 +1,16 @@
 """HTML as Jupyter shows it, put right for paper.
 
 All changes are made in one tree of HTML elements, for Markdown and for outputs alike. What pandoc would not set, or not
-in this way, becomes an element that carries its Typst source, and perhaps what to print should Typst refuse it: formulas,
-pictures, code. A paragraph "**Table 1.** ..." becomes the caption of the table below it, and one that begins with
+in this way (formulas, pictures, code), becomes an element that carries its Typst source, and perhaps what to print
+should Typst refuse it. A paragraph "**Table 1.** ..." becomes the caption of the table below it, one that begins with
 "**Figure 1.**" that of the picture above it.
 """
 
 import base64
+import copy
 import html
 import io
+import itertools
 import re
 import urllib.parse
 
@@ -25,13 +27,15 @@ UNSEEN = "script, style, template, noscript, head, title, meta, link, base, wbr,
 FRAMES = "iframe, embed, object, video, audio"
 VERBATIM = ["pre", "code", "kbd", "samp", "tt", "textarea"]
 PRE_WRAP = re.compile("white-space: pre-wrap")
+NO_TEXT = re.compile("table|tr|t(head|body|foot)|[uod]l|hr|br|img|pre|code|title")  # elements without text of their own
 IGNORED = re.compile("mathjax_ignore|tex2jax_ignore")
 MATH = re.compile(
     r"(?<!\\)\$\$(?P<d1>.+?)\$\$|\\\[(?P<d2>.+?)\\\]|(?P<d3>\\begin\{(?P<name>[a-z]+\*?)\}.+?\\end\{(?P=name)\})"
     r"|(?<![\\$])\$(?P<i1>[^$]+?)(?<!\\)\$|\\\((?P<i2>.+?)\\\)",
     re.S,
 )
-ROWS = 1000  # of a table
+# What is longer is cut: fifteen pages of text, a table of 20 pages, a word of half a page.
+LIMIT, ROWS, LETTERS = 60_000, 1000, 2000
 # Points: the width of the text, and of a turned page's; type that is tried for a table; a character, in parts of that.
 ROOM, TURNED, SIZES, LETTER, INSET = 468, 714, (9, 8, 7, 6.2), 0.55, 10
 LONG_WORD = 20  # letters, after which a table may break a word, as in the template
@@ -39,8 +43,16 @@ LONG_WORD = 20  # letters, after which a table may break a word, as in the templ
 
 def box(kind, text, language=""):
     """HTML for a block of text exactly as it is: ``code``, ``output`` or ``problem``."""
-    lines = visible(text.expandtabs(4).replace("\r\n", "\n").strip("\n"))
+    lines = visible(_cut(text.expandtabs(4).replace("\r\n", "\n").strip("\n"), LIMIT))
     return _raw(f"#lab.{kind}-box({quote(lines)}, lang: {quote(language)});", lines, "pre")
+
+
+def _cut(text, limit):
+    """The beginning and the end of a text that is too long."""
+    if len(text) <= limit:
+        return text
+    gap = f"[... {len(text) - limit:,} characters of {len(text):,} are left out here ...]"
+    return f"{text[: limit // 2]}\n{gap}\n{text[-(limit // 2) :]}"
 
 
 def note(text):
@@ -108,9 +120,10 @@ class Document:
             for piece in pieces:
                 # The parser of HTML would make small letters of all names, and SVG's have capitals.
                 section.extend(_nodes(re.sub(r"(?s)<svg\b.*?</svg>", _svg_as_image, piece)))
-        for step in (self.clean, self.formulas, self.text, self.pictures, self.titles, self.links, self.tables):
+        for step in (self.clean, self.formulas, self.text, self.pictures, self.titles, self.links):
             step()
         self.captions()
+        self.tables()
 
     def html(self):
         """The whole, for pandoc."""
@@ -196,6 +209,7 @@ class Document:
                 element.replace_with("\n")
         for element in self.soup.find_all(style=PRE_WRAP):
             text = element.get_text()
+            text = text.removeprefix("\n") if element.name == "pre" else text  # as every reader of HTML does
             if "monospace" in element["style"]:
                 source = _verb(text)
             elif re.search("\n|  ", text) and not element.find(True):
@@ -207,6 +221,10 @@ class Document:
             else:
                 element.clear()
                 element.extend(_nodes(_raw(source, text)))
+        long = re.compile(rf"\S{{{LETTERS},}}")
+        for text in self.soup.find_all(string=long):
+            if type(text) is NavigableString and not text.find_parent(VERBATIM):
+                text.replace_with(long.sub(lambda m: _cut(m[0], LETTERS), text))
         for element in self.soup.find_all(VERBATIM):
             if "data-typst" in element.attrs or not element.parent:
                 continue
@@ -280,8 +298,8 @@ class Document:
                 targets[key] = element
             del element["id"]
         labels = {}
-        for link in self.soup.find_all("a"):
-            url = urllib.parse.unquote(link.get("href") or "")
+        for link in self.soup.find_all("a", href=True):
+            url = urllib.parse.unquote(link["href"])
             target = targets.get(url[1:]) if url.startswith("#") else None
             if target is not None:
                 link["href"] = f"#{labels.setdefault(id(target), f'place-{len(labels)}')}"
@@ -291,24 +309,8 @@ class Document:
                 link.unwrap()
         for target in targets.values():
             if label := labels.pop(id(target), None):
-                source = _raw(f"#[#metadata(none)<{label}>];", "")
-                if target.name in (
-                    "table",
-                    "tbody",
-                    "thead",
-                    "tr",
-                    "ul",
-                    "ol",
-                    "dl",
-                    "hr",
-                    "img",
-                    "br",
-                    "title",
-                    "pre",
-                ):
-                    target.insert_before(*_nodes(source))
-                else:
-                    target.insert(0, *_nodes(source))
+                nodes = _nodes(_raw(f"#[#metadata(none)<{label}>];", ""))
+                target.insert_before(*nodes) if NO_TEXT.fullmatch(target.name) else target.insert(0, *nodes)
         for title in self.soup.find_all("title"):
             title.decompose()
 
@@ -332,26 +334,28 @@ class Document:
                 self.fit(table, rows)
 
     def fit(self, table, rows):
-        """Choose the type in which a table's words fit into its columns."""
-        count = max(map(len, rows), default=0)
-        longest = [1] * count
-        for row in rows:
-            for i, cell in enumerate(row):
-                longest[i] = max([longest[i], *(len(word) for word in cell.get_text().split())])
-        wide = [LETTER * min(word, LONG_WORD) for word in longest]
-        inside = table.find_parent(["li", "td", "th", "blockquote", "dd"]) is not None
-        pages = [(ROOM, False)] if inside else [(ROOM, False), (TURNED, True)]
-        for room, turned in pages:
-            for size in SIZES:
-                if size * sum(wide) + INSET * count <= room:
-                    return self.wrap(table, size, turned) if (size, turned) != (SIZES[0], False) else None
-        self.wrap(table, SIZES[-1], pages[-1][1])
-        return None
-
-    def wrap(self, table, size, turned):
-        """Print a table in smaller type, and perhaps on a turned page."""
-        table.insert_before(*_nodes(_raw(f"#lab.sized({size}pt, turned: {str(turned).lower()})[", "", "pre")))
-        table.insert_after(*_nodes(_raw("];", "", "pre")))
+        """Choose the type in which a table's words fit into its columns, a turned page for it, or print it in parts."""
+        columns = itertools.zip_longest(*([_longest_word(cell) for cell in row] for row in rows), fillvalue=0)
+        words = [LETTER * max(column) for column in columns]
+        inside = table.find_parent(["li", "td", "th", "blockquote", "dd"])
+        looks = [(size, room) for room in ([ROOM] if inside else [ROOM, TURNED]) for size in SIZES]
+        need = lambda words, size: size * sum(words) + INSET * len(words)  # noqa: E731
+        size, room = next((look for look in looks if need(words, look[0]) <= look[1]), looks[-1])
+        if room == TURNED:
+            self.say(f"this table has {len(words)} columns and is printed on a turned page, perhaps in parts", table)
+        parts = [table]
+        if need(words, size) > room and not table.find(colspan=True, rowspan=True):
+            groups = [[0]]
+            for i in range(1, len(words)):
+                if need([words[j] for j in [*groups[-1], i]], size) > room:
+                    groups.append([0])
+                groups[-1].append(i)
+            parts = [_columns(table, group) for group in groups]
+            table.replace_with(*parts)
+        if (size, room) != looks[0]:
+            turned = str(room == TURNED).lower()
+            parts[0].insert_before(*_nodes(_raw(f"#lab.sized({size}pt, turned: {turned})[", "", "pre")))
+            parts[-1].insert_after(*_nodes(_raw("];", "", "pre")))
 
     def captions(self):
         """Join captions to what they belong to, and mark the abstract."""
@@ -399,6 +403,20 @@ def _width(element):
     if not re.fullmatch(r"\d+(\.\d+)?", number) or unit not in ("", "px", "%"):
         return ""
     return f", width: {number}%" if unit == "%" else f", width: {0.75 * float(number):g}pt"
+
+
+def _longest_word(cell):
+    return min(LONG_WORD, max(map(len, cell.get_text().split()), default=0))
+
+
+def _columns(table, group):
+    """A copy of a table with some of its columns."""
+    table = copy.copy(table)
+    for row in table.find_all("tr"):
+        for i, cell in enumerate(row.find_all(["td", "th"], recursive=False)):
+            if i not in group:
+                cell.decompose()
+    return table
 
 
 def _is_comment(element):

@@ -136,9 +136,10 @@ def words(text):
     return re.sub(r"[\s\u200b\xad]", "", text)
 
 
-def convert(*cells, exporter=None, **metadata):
+def convert(*cells, exporter=None, path="", **metadata):
+    """The PDF of a notebook with these cells, that lies in a folder."""
     nb = v4.new_notebook(cells=list(cells), metadata=metadata)
-    pdf, _ = (exporter or LabReportExporter()).from_notebook_node(nb)
+    pdf, _ = (exporter or LabReportExporter()).from_notebook_node(nb, {"metadata": {"path": str(path)}})
     return pypdf.PdfReader(io.BytesIO(pdf))
 
 
