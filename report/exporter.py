@@ -101,6 +101,8 @@ class LabReportExporter(TemplateExporter):
             If pandoc or Typst fails on the report as a whole. A cell that fails is shown as its source.
         """
         nb = copy.deepcopy(nb)
+        if not isinstance(nb.metadata.get("authors", []), list):  # else nbconvert would find the notebook invalid
+            nb.metadata["authors"] = [nb.metadata["authors"]]
         for number, cell in enumerate(nb.cells, 1):  # before the preprocessors take cells away
             cell.metadata["number"] = number
         names = {number: f"cell {number} ({cell.source.strip()[:40]!r})" for number, cell in enumerate(nb.cells, 1)}
@@ -112,8 +114,9 @@ class LabReportExporter(TemplateExporter):
         nb, resources = Exporter.from_notebook_node(self, nb, resources, **kw)
         language = nb.metadata.get("language_info", {}).get("name", "python")
         cells = [(cell.metadata.number, cell.source, [*self.pieces(cell, language)]) for cell in nb.cells]
-        folder = Path(resources.get("metadata", {}).get("path") or ".")
-        return make_pdf(Document(cells, folder, warn), self.facts(nb.metadata, warn), warn), resources
+        about = resources.get("metadata", {})
+        facts = {"name": about.get("name") or "Notebook", **self.facts(nb.metadata, warn)}
+        return make_pdf(Document(cells, Path(about.get("path") or "."), warn), facts, warn), resources
 
     def facts(self, metadata, warn):
         """What the page must know about the report: title, authors, course, date, made, paper and lang."""
@@ -127,8 +130,7 @@ class LabReportExporter(TemplateExporter):
                 warn(f"{name} is {value!r}, which is none that Typst knows: {default} is taken")
             return value if re.fullmatch(pattern, value) else default
 
-        authors = [self.author] if self.author else metadata.get("authors") or about("author")
-        authors = [authors] if isinstance(authors, str) else authors if isinstance(authors, list) else []
+        authors = [self.author] if self.author else metadata.get("authors") or [about("author")]
         names = [author.get("name") if isinstance(author, dict) else author for author in authors]
         if not all(isinstance(name, str) for name in names):
             warn(f"the authors in the metadata are to be names, which {metadata.get('authors')!r} are not all")

@@ -20,7 +20,8 @@ IMPORT = f'#import "{TEMPLATE.name}" as lab\n#import lab: dot, horizontalrule, m
 FILTER = Path(__file__).with_name("labreport.lua")
 HTML = "html-auto_identifiers-native_divs-native_spans"
 OPTIONS = ["--sandbox", "--quiet", "--wrap=preserve"]  # the first: no network, no other file
-FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")  # DejaVu, which has more scripts than Typst's own fonts
+# They have more scripts than Typst's own. Beside them lies one that has a box for every character: no help.
+FONTS = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuSans*.ttf"))
 
 
 def quote(text):
@@ -49,14 +50,14 @@ def make_pdf(document, facts, warn):
     document : report.tree.Document
         What is to be printed.
     facts : dict
-        title, authors, course, date, made, paper and lang.
+        name, which is the title if there is none, title, authors, course, date, made, paper and lang.
     warn : callable
         Takes a message and, if it is about one, the number of a cell.
 
     Returns
     -------
     bytes
-        The PDF: PDF/UA-1, which is accessible, if all pictures have alternative texts and so on.
+        The PDF: PDF/UA-1, which is accessible, if every character has a font.
 
     Raises
     ------
@@ -65,10 +66,11 @@ def make_pdf(document, facts, warn):
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        shutil.copy(TEMPLATE, folder)
+        for file in (TEMPLATE, *FONTS):
+            shutil.copy(file, folder)
         for file, content in document.files.items():
             (folder / file).write_bytes(content)
-        compiler = typst.Compiler(root=name, font_paths=[str(FONTS)])
+        compiler = typst.Compiler(root=name, font_paths=[name])
         while True:
             source = _front(document, facts) + pandoc(document.html())
             try:
@@ -87,7 +89,7 @@ def _front(document, facts):
     return (
         f"{IMPORT}#show: lab.report.with(title: {quote(facts['title'] or document.title)}, "
         f"authors: ({''.join(quote(name) + ', ' for name in facts['authors'])}), "
-        f"course: {quote(facts['course'])}, date: {quote(facts['date'])}, "
+        f"name: {quote(facts['name'])}, course: {quote(facts['course'])}, date: {quote(facts['date'])}, "
         f"made: {f'datetime(year: {made.year}, month: {made.month}, day: {made.day})' if made else 'none'}, "
         f"paper: {quote(facts['paper'])}, lang: {quote(lang)}, region: {quote(region) if region else 'none'})\n\n"
     )
@@ -102,7 +104,7 @@ def _compile(compiler, folder, source, warn):
     except typst.TypstError as error:
         if not error.message.startswith("PDF/UA-1"):
             raise
-        texts = re.findall(r"the text `(\".*?\")` could not be displayed", error.diagnostic)
+        texts = re.findall(r'the text `"(.*?)"` could not be displayed', error.diagnostic)
         if lost := "".join(sorted(set("".join(map(_unquote, texts))))):
             warn(f"no font on this machine has these characters, which are boxes in the PDF: {lost[:200]}")
     return compiler.compile(str(file))
@@ -110,7 +112,7 @@ def _compile(compiler, folder, source, warn):
 
 def _unquote(text):
     """The characters of a string as Typst's messages write it."""
-    return re.sub(r"\\u\{(\w+)\}|\\(.)", lambda m: chr(int(m[1], 16)) if m[1] else m[2], text[1:-1])
+    return re.sub(r"\\u\{(\w+)\}|\\(.)", lambda m: chr(int(m[1], 16)) if m[1] else m[2], text)
 
 
 def _line(error):

@@ -114,7 +114,7 @@ class Document:
         self.sources = {number: source for number, source, _ in cells}
         self.soup = BeautifulSoup("", "html.parser")
         for number, _, pieces in cells:
-            section = self.soup.new_tag("section", attrs={"data-cell": number})
+            section = self.soup.new_tag("section", attrs={"data-cell": str(number)})
             section.extend(_nodes(_raw(f"// cell {number}", "", "pre")))
             self.soup.append(section)
             for piece in pieces:
@@ -257,7 +257,7 @@ class Document:
             self.files[name] = content
             others = [node for node in element.parent.contents if node is not element and (node.name or node.strip())]
             place = "inset" if others and element.parent.name not in ("section", "div", "center") else "picture"
-            image = f"image({quote(name)}, alt: {quote(alt) if alt else 'none'}{_width(element)})"
+            image = f"image({quote(name)}, alt: {quote(alt or 'Nobody has described this picture.')}{_width(element)})"
             self.put(element, _raw(f"#lab.{place}({image});", alt, instead=missing))
 
     def load(self, url):
@@ -273,15 +273,16 @@ class Document:
         raise FileNotFoundError("it is not in the notebook's folder")
 
     def titles(self):
-        """Take the title away, and make the headings that are left begin at the first level."""
+        """Take the title away, and make the headings that are left begin at the first level and leave out none."""
         first = next((e for e in self.soup.find_all(True) if e.name != "section" and not _is_comment(e)), None)
         if first and first.name == "h1":
             self.title = " ".join(first.get_text().replace("\u00b6", "").split())
             first.name, first.contents = "title", []
         heads = self.soup.find_all(re.compile("^h[1-6]$"))
-        top = min((int(head.name[1]) for head in heads), default=1)
+        top, level = min((int(head.name[1]) for head in heads), default=1), 0
         for head in heads:
-            head.name = f"h{int(head.name[1]) - top + 1}"
+            level = min(int(head.name[1]) - top, level) + 1  # none is left out, as accessible PDF wants it
+            head.name = f"h{level}"
 
     def links(self):
         """Lead links to headings, by their names in Jupyter or on GitHub, and to anchors."""
@@ -325,6 +326,9 @@ class Document:
                     row.decompose()
             rows = [row.find_all(["td", "th"], recursive=False) for row in rows[:ROWS]]
             for cell in (cell for row in rows for cell in row):
+                for name in ("colspan", "rowspan"):
+                    if not re.fullmatch(r"[1-9]\d?", cell.get(name, "1")):
+                        del cell[name]
                 # A row that fits on half a page is not torn apart.
                 if len(cell.get_text()) < 1500 and cell.get_text().count("\n") < 30:
                     cell["typst:breakable"] = "false"

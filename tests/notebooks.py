@@ -138,7 +138,8 @@ def words(text):
 
 def convert(*cells, exporter=None, path="", **metadata):
     """The PDF of a notebook with these cells, that lies in a folder."""
-    nb = v4.new_notebook(cells=list(cells), metadata=metadata)
+    nb = v4.new_notebook(cells=list(cells))
+    nb.metadata.update(metadata)
     pdf, _ = (exporter or LabReportExporter()).from_notebook_node(nb, {"metadata": {"path": str(path)}})
     return pypdf.PdfReader(io.BytesIO(pdf))
 
