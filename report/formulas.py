@@ -54,8 +54,8 @@ CASES = re.compile(
 PAIRS = re.compile(r"(?<=\\begin\{al)(ign(?:ed|\*)?\}(?:(?!\\begin).)*?)(?=\\end\{align)", re.S)
 TAG = r"\\tag\*?\{([^}]*)\}"
 UNNUMBERED = r"\\(?:nonumber|notag)(?![A-Za-z])"
-# Typst: in TeX, bars are neither relations nor brackets; and the names of delimiters that grow.
-BAR, BARS = 'class("normal", bar.v)', 'class("normal", bar.v.double)'
+# Typst: in TeX, these are no text with space around, no relations and no brackets; and what the growing are called.
+AND, BAR, BARS = r'class("normal", \&)', 'class("normal", bar.v)', 'class("normal", bar.v.double)'
 DELIMITERS = {r"\(": "paren.l", r"\)": "paren.r", r"\[": "bracket.l", r"\]": "bracket.r"}
 DELIMITERS |= {r"\{": "brace.l", r"\}": "brace.r", r"\|": "bar.v"}
 
@@ -87,7 +87,7 @@ def translate(formulas):
         if part is None:
             raise LookupError
         part = re.sub(r"#scale\(x: (\d+)%, y: \d+%\)\[(\\.|[^]\\]+)\]", _grown, part)
-        part = re.sub(r"(?<=\w)(?=\\\|)", " ", part).replace(r"\|", BAR).replace('upright("‖")', BARS)
+        part = re.sub(r"(?<=\w)(?=\\\|)", " ", part).replace(r"\|", BAR).replace('upright("‖")', BARS).replace('upright("&")', AND)
         return re.sub(r'upright\("§(\d+)§"\)|"?§(\d+)§"?', put, part)
 
     def join(plan):

@@ -38,7 +38,7 @@ def test_bars_keep_their_subscripts_beside_them():
 
 
 def test_an_ampersand_is_a_character_inside_and_outside_of_text():
-    assert one(r"A \& \text{R\&D}") == '$A upright("&") upright("R&D")$'
+    assert one(r"A \& \text{R\&D}") == r'$A class("normal", \&) upright("R&D")$'
 
 
 def test_a_comment_ends_with_its_line():
