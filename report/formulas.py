@@ -87,7 +87,12 @@ def translate(formulas):
         if part is None:
             raise LookupError
         part = re.sub(r"#scale\(x: (\d+)%, y: \d+%\)\[(\\.|[^]\\]+)\]", _grown, part)
-        part = re.sub(r"(?<=\w)(?=\\\|)", " ", part).replace(r"\|", BAR).replace('upright("‖")', BARS).replace('upright("&")', AND)
+        part = (
+            re.sub(r"(?<=\w)(?=\\\|)", " ", part)
+            .replace(r"\|", BAR)
+            .replace('upright("‖")', BARS)
+            .replace('upright("&")', AND)
+        )
         return re.sub(r'upright\("§(\d+)§"\)|"?§(\d+)§"?', put, part)
 
     def join(plan):

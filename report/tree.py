@@ -14,7 +14,7 @@ import itertools
 import re
 import urllib.parse
 
-from bs4 import BeautifulSoup, NavigableString
+from bs4 import BeautifulSoup, NavigableString, Tag
 from PIL import Image
 
 from report.formulas import translate
@@ -42,7 +42,7 @@ LONG_WORD = 20  # letters, after which a table may break a word, as in the templ
 
 
 def box(kind, text, language=""):
-    """HTML for a block of text exactly as it is: ``code``, ``output`` or ``problem``."""
+    """A block of text exactly as it is: ``code``, ``output`` or ``problem``."""
     lines = visible(_cut(text.expandtabs(4).replace("\r\n", "\n").strip("\n"), LIMIT))
     return _raw(f"#lab.{kind}-box({quote(lines)}, lang: {quote(language)});", lines, "pre")
 
@@ -56,7 +56,7 @@ def _cut(text, limit):
 
 
 def note(text):
-    """HTML for a line that says what is left out."""
+    """A line that says what is left out."""
     return _raw(f"#lab.note({quote(visible(text))});", text, "pre")
 
 
@@ -66,9 +66,12 @@ def formula(tex, display=False):
 
 
 def _raw(source, text, tag="code", instead=""):
-    """HTML that pandoc takes for Typst; the text is for those who look for captions, titles and widths."""
-    other = f' data-instead="{html.escape(instead)}"' if instead else ""
-    return f'<{tag} data-typst="{html.escape(source)}"{other}>{html.escape(text) or "."}</{tag}>'
+    """An element that pandoc takes for Typst; the text is for those who look for captions, titles and widths."""
+    element = Tag(name=tag, attrs={"data-typst": source})
+    if instead:
+        element["data-instead"] = instead
+    element.string = text or "."
+    return element
 
 
 def _verb(text):
@@ -83,6 +86,16 @@ def _found(match):
     """HTML for a formula that was found in text."""
     name, tex = next((name, tex) for name, tex in match.groupdict().items() if tex and name != "name")
     return formula(html.unescape(tex), display=name[0] == "d")
+
+
+def _foreign(source):
+    """The elements of HTML from a notebook."""
+    # The parser would make small letters of all names, and SVG's have capitals.
+    soup = BeautifulSoup(re.sub(r"(?s)<svg\b.*?</svg>", _svg_as_image, source), "html.parser")
+    for element in soup.find_all(True):
+        for name in ("data-typst", "data-instead", "data-cell"):  # these are for this file alone to use
+            del element[name]
+    return list(soup.contents)
 
 
 def _svg_as_image(match):
@@ -114,12 +127,11 @@ class Document:
         self.sources = {number: source for number, source, _ in cells}
         self.soup = BeautifulSoup("", "html.parser")
         for number, _, pieces in cells:
-            section = self.soup.new_tag("section", attrs={"data-cell": str(number)})
-            section.extend(_nodes(_raw(f"// cell {number}", "", "pre")))
+            section = Tag(name="section", attrs={"data-cell": str(number)})
+            section.append(_raw(f"// cell {number}", "", "pre"))
             self.soup.append(section)
             for piece in pieces:
-                # The parser of HTML would make small letters of all names, and SVG's have capitals.
-                section.extend(_nodes(re.sub(r"(?s)<svg\b.*?</svg>", _svg_as_image, piece)))
+                section.extend([piece] if isinstance(piece, Tag) else _foreign(piece))
         for step in (self.clean, self.formulas, self.text, self.pictures, self.titles, self.links):
             step()
         self.captions()
@@ -136,9 +148,7 @@ class Document:
 
     def put(self, element, source):
         """Put HTML in place of an element."""
-        nodes = _nodes(source)
-        element.replace_with(*nodes)
-        return nodes[0] if nodes else None
+        element.replace_with(*_nodes(source))
 
     # ----- what Typst refuses
 
@@ -165,7 +175,7 @@ class Document:
         for element in section.find_all(recursive=False)[1:]:
             element.extract()
         text = f"This cell and its outputs cannot be printed: {reason}\n\n{self.sources[number]}"
-        section.extend(_nodes(box("problem", text)))
+        section.append(box("problem", text))
         return True
 
     # ----- the steps
@@ -199,8 +209,11 @@ class Document:
         for element, (tex, _), made in zip(elements, wanted, translate(wanted), strict=True):
             if made is None:
                 self.say(f"this formula cannot be read, its source is printed: {tex.strip()[:200]}", element)
-            source = made and f"#lab.formula({quote(tex.strip())})[{made}];"
-            self.put(element, (made != "" and _raw(source or _verb(tex), tex, instead=made and _verb(tex))) or "")
+                element.replace_with(_raw(_verb(tex), tex))
+            elif made:
+                element.replace_with(_raw(f"#lab.formula({quote(tex.strip())})[{made}];", tex, instead=_verb(tex)))
+            else:
+                element.decompose()
 
     def text(self):
         """Make Typst's of text that is to be shown character by character."""
@@ -217,10 +230,9 @@ class Document:
             else:
                 continue
             if element.name == "pre":
-                self.put(element, f"<p>{_raw(source, text)}</p>")
-            else:
-                element.clear()
-                element.extend(_nodes(_raw(source, text)))
+                element.name = "p"
+            element.clear()
+            element.append(_raw(source, text))
         long = re.compile(rf"\S{{{LETTERS},}}")
         for text in self.soup.find_all(string=long):
             if type(text) is NavigableString and not text.find_parent(VERBATIM):
@@ -230,12 +242,12 @@ class Document:
                 continue
             text = element.get_text()
             if element.name in ("pre", "textarea"):
-                language = re.search(
-                    r"\blanguage-([\w+-]+)", str(element)[:200] + " ".join(element.parent.get("class", []))
-                )
-                self.put(element, box("code" if language else "output", text, language[1] if language else ""))
+                classes = [element, element.parent, element.code or {}]
+                names = [name for part in classes for name in part.get("class") or []]
+                language = next((name[9:] for name in names if name.startswith("language-")), "")
+                element.replace_with(box("code" if language else "output", text, language))
             else:
-                self.put(element, _raw(_verb(text), text))
+                element.replace_with(_raw(_verb(text), text))
 
     def pictures(self):
         """Read the pictures that are the notebook's own; print a link to those on the network."""
@@ -251,14 +263,14 @@ class Document:
                 content, suffix = _picture(self.load(url))
             except Exception as error:  # whatever a picture's decoder thinks of hostile bytes
                 self.say(f"no such picture: {shown} ({error})", element)
-                self.put(element, _raw(missing, alt))
+                element.replace_with(_raw(missing, alt))
                 continue
             name = f"picture-{len(self.files)}{suffix}"
             self.files[name] = content
             others = [node for node in element.parent.contents if node is not element and (node.name or node.strip())]
             place = "inset" if others and element.parent.name not in ("section", "div", "center") else "picture"
             image = f"image({quote(name)}, alt: {quote(alt or 'Nobody has described this picture.')}{_width(element)})"
-            self.put(element, _raw(f"#lab.{place}({image});", alt, instead=missing))
+            element.replace_with(_raw(f"#lab.{place}({image});", alt, instead=missing))
 
     def load(self, url):
         """The bytes of a picture: in the URL itself, or in a file of the notebook's folder."""
@@ -310,8 +322,8 @@ class Document:
                 link.unwrap()
         for target in targets.values():
             if label := labels.pop(id(target), None):
-                nodes = _nodes(_raw(f"#[#metadata(none)<{label}>];", ""))
-                target.insert_before(*nodes) if NO_TEXT.fullmatch(target.name) else target.insert(0, *nodes)
+                mark = _raw(f"#[#metadata(none)<{label}>];", "")
+                target.insert_before(mark) if NO_TEXT.fullmatch(target.name) else target.insert(0, mark)
         for title in self.soup.find_all("title"):
             title.decompose()
 
@@ -321,7 +333,7 @@ class Document:
             rows = [row for row in table.find_all("tr") if row.find_parent("table") is table]
             if len(rows) > ROWS:
                 self.say(f"this table has {len(rows):,} rows: the first {ROWS:,} are printed", table)
-                table.insert_after(*_nodes(note(f"{len(rows) - ROWS:,} rows are left out here.")))
+                table.insert_after(note(f"{len(rows) - ROWS:,} rows are left out here."))
                 for row in rows[ROWS:]:
                     row.decompose()
             rows = [row.find_all(["td", "th"], recursive=False) for row in rows[:ROWS]]
@@ -358,8 +370,8 @@ class Document:
             table.replace_with(*parts)
         if (size, room) != looks[0]:
             turned = str(room == TURNED).lower()
-            parts[0].insert_before(*_nodes(_raw(f"#lab.sized({size}pt, turned: {turned})[", "", "pre")))
-            parts[-1].insert_after(*_nodes(_raw("];", "", "pre")))
+            parts[0].insert_before(_raw(f"#lab.sized({size}pt, turned: {turned})[", "", "pre"))
+            parts[-1].insert_after(_raw("];", "", "pre"))
 
     def captions(self):
         """Join captions to what they belong to, and mark the abstract."""
@@ -381,8 +393,8 @@ class Document:
 
     def embrace(self, block, source):
         """Make the content of a paragraph that of a call."""
-        block.insert(0, *_nodes(_raw(source, "")))
-        block.extend(_nodes(_raw("];", "")))
+        block.insert(0, _raw(source, ""))
+        block.append(_raw("];", ""))
 
 
 def _picture(content):

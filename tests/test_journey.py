@@ -118,7 +118,7 @@ def address(process, home, patience=60):
 def page(server):
     """The notebook in JupyterLab, after Run > Run All Cells."""
     with playwright.sync_playwright() as play, play.chromium.launch(executable_path=BROWSER) as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 1600}, device_scale_factor=2)
+        page = browser.new_page(viewport={"width": 1280, "height": 1600})
         try:
             page.goto(server)
             page.get_by_text("| Idle").wait_for(timeout=60_000)  # the status bar: from now on there is a kernel
@@ -188,7 +188,7 @@ def profile(black):
 
 
 def test_formulas_of_the_pdf_look_like_mathjaxs(page, server, tmp_path):
-    tab = page.context.new_page()
+    tab = page.context.browser.new_page(viewport={"width": 1280, "height": 2400}, device_scale_factor=3)
     tab.goto(server.replace("lab4.ipynb", "formulas.ipynb"))
     shown = tab.locator("mjx-container > mjx-math")
     playwright.expect(shown).to_have_count(len(FORMULAS), timeout=60_000)

@@ -246,3 +246,10 @@ def test_html_that_is_never_closed_ends_with_its_output():
 
 def test_nesting_without_end_is_no_end():
     assert "deep" in text_of(convert(markdown("<div>" * 3000 + "deep"), markdown(">" * 200 + "deep")))
+
+
+def test_no_notebook_can_write_typst(tmp_path):
+    hostile = '<pre data-typst="#import &quot;@preview/x:1.0.0&quot;">a</pre><code data-typst="#nonsense()">b</code>'
+    fence = "```{=typst}\n#nonsense()\n```"
+    text = text_of(convert(shown(text_html=hostile), markdown(hostile), markdown(fence), markdown("#nonsense() \\#x")))
+    assert "nonsense()" in text and "@preview" not in text and text.count("b") >= 2
