@@ -189,7 +189,7 @@ def profile(black):
 
 def test_formulas_of_the_pdf_look_like_mathjaxs(page, server, tmp_path):
     tab = page.context.browser.new_page(viewport={"width": 1280, "height": 2400}, device_scale_factor=3)
-    tab.goto(server.replace("lab4.ipynb", "formulas.ipynb"))
+    tab.goto(server.replace("/lab/tree/lab4.ipynb", "/doc/tree/formulas.ipynb"))  # one document, no workspace
     shown = tab.locator("mjx-container > mjx-math")
     playwright.expect(shown).to_have_count(len(FORMULAS), timeout=60_000)
     (tmp_path / TEMPLATE.name).write_bytes(TEMPLATE.read_bytes())
