@@ -184,7 +184,8 @@ def _output(output):
     if active or "<script" in data.get("text/html", ""):
         kinds = ", ".join(kind for kind in data if kind != "text/plain")
         return note(f"An output has no form for paper and is left out: {kinds} {plain[:200]}")
-    return box("output", plain) if plain.strip() and "text/html" not in data else ""
+    empty = any(kind in data for kind in BEST_FIRST)  # as on the screen, where the text is not shown in its stead
+    return "" if empty or not plain.strip() else box("output", plain)
 
 
 def _rich(kind, content, metadata):

@@ -15,6 +15,7 @@ import re
 import urllib.parse
 
 from bs4 import BeautifulSoup, NavigableString, Tag
+from matplotlib.colors import is_color_like, to_hex
 from PIL import Image
 
 from report.formulas import translate
@@ -26,6 +27,7 @@ __all__ = ["Document", "box", "formula", "note"]
 UNSEEN = "script, style, template, noscript, head, title, meta, link, base, wbr, [hidden]"
 FRAMES = "iframe, embed, object, video, audio"
 VERBATIM = ["pre", "code", "kbd", "samp", "tt", "textarea"]
+BLOCKS = re.compile("^(p|div|pre|table|ul|ol|dl|blockquote|h[1-6r])$")
 PRE_WRAP = re.compile("white-space: pre-wrap")
 NO_TEXT = re.compile("table|tr|t(head|body|foot)|[uod]l|hr|br|img|pre|code|title")  # elements without text of their own
 IGNORED = re.compile("mathjax_ignore|tex2jax_ignore")
@@ -132,7 +134,7 @@ class Document:
             self.soup.append(section)
             for piece in pieces:
                 section.extend([piece] if isinstance(piece, Tag) else _foreign(piece))
-        for step in (self.clean, self.formulas, self.text, self.pictures, self.titles, self.links):
+        for step in (self.clean, self.formulas, self.text, self.colours, self.pictures, self.titles, self.links):
             step()
         self.captions()
         self.tables()
@@ -248,6 +250,15 @@ class Document:
                 element.replace_with(box("code" if language else "output", text, language))
             else:
                 element.replace_with(_raw(_verb(text), text))
+
+    def colours(self):
+        """Colour text, and the ground below it, as on the screen."""
+        for element in self.soup.find_all(["span", "font"]):
+            style = dict(re.findall(r"([\w-]+)\s*:\s*([^;]+)", element.get("style") or ""))
+            colours = {"highlight": style.get("background-color"), "text": style.get("color", element.get("color"))}
+            for function, colour in colours.items():
+                if is_color_like(colour) and not element.find(BLOCKS):
+                    self.embrace(element, f'#{function}(fill: rgb("{to_hex(colour)}"))[')
 
     def pictures(self):
         """Read the pictures that are the notebook's own; print a link to those on the network."""
@@ -392,7 +403,7 @@ class Document:
                 self.embrace(block, f"#lab.captioned({call})[")
 
     def embrace(self, block, source):
-        """Make the content of a paragraph that of a call."""
+        """Make the content of an element that of a call."""
         block.insert(0, _raw(source, ""))
         block.append(_raw("];", ""))
 

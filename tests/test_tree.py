@@ -84,6 +84,16 @@ def test_a_checkbox_and_a_line_break_are_seen():
     assert "\u2611 done" in text and "\u2610 open" in text and "one\ntwo" in text
 
 
+def test_colours_are_those_of_the_screen():
+    html = (
+        '<p><span style="background-color: #ffdd00; color: #0000ff">on yellow</span> <font color="red">red</font></p>'
+    )
+    made = convert(shown(text_html=html), markdown("<span style='color: nonsense(1)'>plain</span>"))
+    drawn = made.pages[0].get_contents().get_data().decode("latin-1")
+    assert text_of(made).count("on yellow") == 1 and "plain" in text_of(made)
+    assert all(f"{colour} scn" in drawn for colour in ("0 0 1", "1 0 0", "1 0.8666667 0"))
+
+
 # ----- wide and long
 
 
@@ -172,6 +182,14 @@ def test_html_beats_latex_and_what_has_no_form_for_paper_is_named():
     script = v4.new_output("display_data", data={"text/html": "<div id='a'></div><script>draw()</script>"})
     text = text_of(convert(v4.new_code_cell("x", outputs=[figure, script])))
     assert "vnd.plotly.v1+json" in text and "left out: text/html" in text
+
+
+def test_what_shows_nothing_on_the_screen_prints_nothing():
+    cells = [
+        shown(text_markdown="", text_plain="<Markdown object>"),
+        shown(text_html="<style>x</style>", text_plain="<y>"),
+    ]
+    assert "<" not in text_of(convert(*cells))
 
 
 def test_latex_alone_is_set_or_shown():
