@@ -13,7 +13,6 @@ import html
 import inspect
 import io
 import itertools
-import math
 import re
 import textwrap
 import unicodedata
@@ -32,13 +31,14 @@ __all__ = ["Shown", "figure", "inline", "listing", "passage", "table", "use_hous
 NEWLINE = "\u00b6"  # a pilcrow: of the signs for a line break the one that every font has
 LONG_RUN = 24  # characters without a space after which a line must be allowed to break
 TEXT_WIDTH = 6.5  # inches: the text block of the A4 page
-# For XeLaTeX alone, no other route reads it: a caption stays with its table, and network text is monospaced there too.
+# The Markdown of tables and passages is for XeLaTeX alone, all other routes read their HTML: a caption stays with its
+# table, text is monospaced, and a line ends where it did.
 # pandoc 3.8 counts tables without a caption by "none", which nbconvert's page does not define (jupyter/nbconvert#2243).
 STAY = (
     "```{=latex}\n\\ifcsname c@none\\endcsname\\else\\newcounter{none}\\fi\n"
     "\\par\\vskip0pt plus12\\baselineskip\\penalty-200\\vskip0pt plus-12\\baselineskip\n```\n\n"
 )
-MONO = "`\\bgroup\\ttfamily{}`{=latex}<code>", "</code>`\\egroup{}`{=latex}"
+MONO, BREAK = "`\\bgroup\\ttfamily{}`{=latex}%s`\\egroup{}`{=latex}", "`\\newline{}`{=latex}"
 # Okabe and Ito's colours without the yellow; what looks alike in grey, the line styles tell apart.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (7, 2)), "-"]
@@ -130,12 +130,11 @@ def passage(text, caption=None):
     """
     caption = _label(caption)
     head = f"{caption}\n\n" if caption else ""
-    quote = "\n".join(f"> {line}" for line in _lines(verbatim(text)))
     style = "font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0"
-    block = f'<blockquote class="{IGNORE}" dir="auto"><pre style="{style}">{_html(text)}</pre></blockquote>'
+    block = f'<blockquote class="{IGNORE}" dir="auto"><pre style="{style}">\n{_html(text)}</pre></blockquote>'
     return Shown(
         html=_markdown(caption) + block if caption else block,
-        markdown=head + quote,
+        markdown=f"{head}> {_cell(verbatim(text))}",
         plain=head + textwrap.indent(visible(text), "    ", lambda line: True),
     )
 
@@ -155,7 +154,7 @@ def listing(*functions):
     """
     sources = [re.sub(r'\n +""".*?"""', "", inspect.getsource(function), flags=re.DOTALL) for function in functions]
     # Bold and italics in place of colours: those of a light page can't be read on a dark one.
-    formatter = HtmlFormatter(style="bw", noclasses=True, nobackground=True)
+    formatter = HtmlFormatter(style="bw", noclasses=True, nobackground=True, cssclass="highlight language-python")
     return Shown(
         html="".join(highlight(source, PythonLexer(), formatter) for source in sources),
         markdown="\n".join(f"```python\n{source}```\n" for source in sources),
@@ -196,8 +195,8 @@ def table(header, rows, caption, align=None, widths=None):
             raise ValueError(f"{name} has {len(part)} entries, but the header of this table has {len(header)}")
     caption = _label(caption)
     return Shown(
-        html=_html_table(header, rows, caption, align),
-        markdown=f"{STAY}{caption}\n\n{_grid_table(header, rows, align, widths)}",
+        html=_html_table(header, rows, caption, align, widths),
+        markdown=f"{STAY}{caption}\n\n{_pipe_table(header, rows, align, widths)}",
         plain=f"{caption}\n\n{_plain_table(header, rows, align)}",
     )
 
@@ -288,20 +287,17 @@ def _source(line, pause="&#8203;"):
     return " ".join(pause.join(map(escape, parts)) for parts in words)
 
 
-def _lines(cell):
-    """Pandoc Markdown for a cell, line by line; a backslash at the end of a line is a hard break."""
-    lines = [_source(line) or "&#160;" for line in visible(cell).split("\n")] if cell else [""]
-    if isinstance(cell, verbatim) and cell:
-        lines[0] = MONO[0] + lines[0]
-        lines[-1] += MONO[1]
-    return [line + "\\" for line in lines[:-1]] + lines[-1:]
+def _cell(cell):
+    """Pandoc Markdown, in one line, for a cell."""
+    source = BREAK.join(_source(line) or "&#160;" for line in visible(cell).split("\n")) if cell else ""
+    return MONO % source if isinstance(cell, verbatim) and cell else source
 
 
 def _html(text):
     return html.escape(visible(text))
 
 
-def _html_table(header, rows, caption, align):
+def _html_table(header, rows, caption, align, widths):
     side = {"l": "left", "r": "right", "c": "center"}
     inner = _markdown(caption).removeprefix("<p>").removesuffix("</p>")
 
@@ -314,38 +310,18 @@ def _html_table(header, rows, caption, align):
     head = f'<thead class="{IGNORE}"><tr>{"".join(cells("th", header))}</tr></thead>'
     body = "\n".join(f"<tr>{''.join(cells('td', row))}</tr>" for row in rows)
     top = f'<caption style="caption-side: top; text-align: left; padding: 0.5em 0">{inner}</caption>'
-    return f'<table>{top}{head}<tbody class="{IGNORE}">\n{body}\n</tbody></table>'
+    wide = "".join(f'<col style="width: {100 * width / sum(widths):.3g}%">' for width in widths or [])
+    return f'<table>{top}<colgroup>{wide}</colgroup>{head}<tbody class="{IGNORE}">\n{body}\n</tbody></table>'
 
 
-def _grid_table(header, rows, align, widths):
-    """Lay out a pandoc grid table: the only kind whose cells hold line breaks and which has relative widths."""
-    grid = [[_lines(cell) for cell in row] for row in [header, *rows]]
-    # Where no width is asked for, a column is as wide as its text, within reason, so that a narrow table stays narrow.
-    natural = [min(40, max(len(line) for cell in column for line in cell)) + 2 for column in zip(*grid, strict=True)]
-    longest = [
-        max(len(word) for cell in column for line in cell for word in line.split(" ")) + 2
-        for column in zip(*grid, strict=True)
-    ]
-    ask = [width * 100 / sum(widths) for width in widths] if widths else natural
-    scale = max(1, *(least / width for least, width in zip(longest, ask, strict=True)))
-    wide = [math.ceil(scale * width) for width in ask]
-
-    colon = {"l": (":", ""), "r": ("", ":"), "c": (":", ":")}
-    marks = [colon[a][0] + "=" * (n - len("".join(colon[a]))) + colon[a][1] for a, n in zip(align, wide, strict=True)]
-    rule = "+" + "+".join("-" * n for n in wide) + "+"
-    lines = [rule]
-    for row in grid:
-        # Breaking a source line at a space changes nothing: that is a space again for pandoc.
-        wrapped = [
-            [part for line in cell for part in textwrap.wrap(line, n - 2, break_long_words=False) or [""]]
-            for cell, n in zip(row, wide, strict=True)
-        ]
-        for parts in itertools.zip_longest(*wrapped, fillvalue=""):
-            lines.append("|" + "|".join(f" {part.ljust(n - 1)}" for part, n in zip(parts, wide, strict=True)) + "|")
-        lines.append(rule)
-    lines[lines.index(rule, 1)] = "+" + "+".join(marks) + "+"
-    # The exporter gives a table that asks for no widths those that its contents need; the dashes are a first guess.
-    return "\n".join(lines if widths else ["::: natural", *lines, ":::"])
+def _pipe_table(header, rows, align, widths):
+    """Lay out a pandoc pipe table, whose rules give the columns' widths."""
+    grid = [[visible(cell).split("\n") for cell in row] for row in [header, *rows]]
+    longest = [min(40, max(len(line) for cell in column for line in cell)) for column in zip(*grid, strict=True)]
+    dashes = ["-" * max(3, round(100 * width / sum(widths or longest))) for width in widths or longest]
+    marks = [{"l": ":%s", "r": "%s:", "c": ":%s:"}[side] % rule for side, rule in zip(align, dashes, strict=True)]
+    cells = [list(map(_cell, row)) for row in [header, *rows]]
+    return "\n".join(f"|{'|'.join(row)}|" for row in [cells[0], marks, *cells[1:]])
 
 
 def _plain_table(header, rows, align):

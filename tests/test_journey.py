@@ -4,6 +4,7 @@ The book and the training are short, and the stored outputs are taken away: all 
 Screenshots and the server's log are left in build/journey.
 """
 
+import io
 import json
 import os
 import re
@@ -14,8 +15,14 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pypdf
 import pytest
+import typst
+from PIL import Image
+
+from report.formulas import translate
+from report.page import IMPORT, TEMPLATE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install --editable '.[browser]'")
 
@@ -27,6 +34,27 @@ SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # else cells out of view may not be drawn
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},  # else a question covers the page
 }
+FORMULAS = [
+    r"\|x\|_2 + \left\lVert y\right\rVert_2 + |a|_1",
+    r"A \& B, \text{R\&D}",
+    r"\texttt{loss} = \mathtt{x}",
+    r"\operatorname*{argmin}_{x \in \mathbb{R}} f(x)",
+    r"\underset{x}{\max} \overset{!}{=} y",
+    r"A = \begin{matrix}1&2\\3&4\end{matrix}",
+    r"L = \begin{aligned}a&=b\\&=c+d\end{aligned}",
+    r"f(x) = \begin{cases}a & x > 0\\ b+c & \text{otherwise}\end{cases}",
+    r"\begin{align}a&=b & c&=d\\e&=f&g&=h\end{align}",
+    r"\begin{gather}a=b\\c=d+e\end{gather}",
+    r"\Big( x \Big) \Big\| y \Big\|",
+    r"{a \over b} + \frac{\partial L}{\partial W} = \sum_{t=1}^{T} \delta_t h_{t-1}^\top",
+    r"h_t = \tanh(W h_{t-1} + U x_t + b)",
+    r"L = -\sum_{t=1}^{T} \log p_t[y_t] \odot 1",
+    r"\bar x \hat\beta \tilde{y} \vec{v} \dot{z}",
+    r"\int_0^\infty e^{-x^2}\,dx = \frac{\sqrt{\pi}}{2}",
+    r"\lim_{n\to\infty} \prod_{i=1}^n x_i \cdot y",
+    r"\sqrt[3]{x} \le y \ne z \approx w \in \mathbb{R}^{m \times K}",
+    r"\mathbf{W}^T \mathcal{L} \boldsymbol{\theta}",
+]
 
 if not BROWSER:
     pytest.skip("no browser: neither Chromium nor Chrome is on the PATH", allow_module_level=True)
@@ -50,6 +78,8 @@ def server(tmp_path_factory):
         if "parameters" in cell.metadata.get("tags", []):
             cell.source += '\nbook, steps = "book.txt", 300'
     nbformat.write(notebook, folder / "lab4.ipynb")
+    cells = [nbformat.v4.new_markdown_cell(f"$${tex}$$") for tex in FORMULAS]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=NOTEBOOK.metadata), folder / "formulas.ipynb")
     text = (ROOT / "data" / "the_drowned_bell.txt").read_text(encoding="utf-8")
     (folder / "book.txt").write_text(text[:60_000], encoding="utf-8")
     (home / "labconfig").mkdir()
@@ -143,6 +173,33 @@ def test_every_table_has_rows_below_its_caption(page):
 def test_formulas_are_typeset(page):
     assert page.locator("mjx-container").count() > 0 and page.locator("mjx-merror").count() == 0
     playwright.expect(page.locator(".jp-RenderedMarkdown, caption").filter(has_text="$")).to_have_count(0)
+
+
+def ink(picture):
+    """How black a picture is, without its margins."""
+    black = 255 - np.asarray(Image.open(io.BytesIO(picture)).convert("L"), dtype=float)
+    rows, columns = (np.flatnonzero(black.max(axis=axis) > 60) for axis in (1, 0))
+    return black[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def profile(black):
+    """How black each of 24 lines is: what stands above what."""
+    return np.asarray(Image.fromarray(black.astype("uint8")).resize((1, 24), Image.BOX), dtype=float).ravel()
+
+
+def test_formulas_of_the_pdf_look_like_mathjaxs(page, server, tmp_path):
+    tab = page.context.browser.new_page(viewport={"width": 1280, "height": 2400}, device_scale_factor=3)
+    tab.goto(server.replace("/lab/tree/lab4.ipynb", "/doc/tree/formulas.ipynb"))  # one document, no workspace
+    shown = tab.locator("mjx-container > mjx-math")
+    playwright.expect(shown).to_have_count(len(FORMULAS), timeout=60_000)
+    (tmp_path / TEMPLATE.name).write_bytes(TEMPLATE.read_bytes())
+    source = tmp_path / "formula.typ"
+    for number, made in enumerate(translate([(tex, True) for tex in FORMULAS])):
+        source.write_text(f"{IMPORT}#set page(width: auto, height: auto, margin: 4pt)\n{made}")
+        ours, theirs = ink(typst.compile(str(source), format="png", ppi=300)), ink(shown.nth(number).screenshot())
+        assert np.corrcoef(profile(ours), profile(theirs))[0, 1] > 0.5, FORMULAS[number]
+        assert 0.75 < ours.shape[1] / ours.shape[0] / (theirs.shape[1] / theirs.shape[0]) < 1.4, FORMULAS[number]
+    tab.close()
 
 
 def test_the_file_menu_exports_the_report_as_pdf(page, tmp_path):

@@ -1,0 +1,217 @@
+r"""TeX as notebooks have it, for MathJax, as Typst.
+
+pandoc translates. What MathJax understands and pandoc does not, or gets wrong, is rewritten before, or is held back,
+translated by itself and put in afterwards. Definitions hold from one formula to the next.
+"""
+
+import re
+
+from report.page import pandoc, quote
+
+__all__ = ["translate"]
+
+GROUP = r"\{[^{}]*\}"
+for _ in range(5):  # levels of braces
+    GROUP = rf"\{{(?:[^{{}}\\]|\\.|{GROUP})*\}}"
+ARGUMENT = rf"\s*({GROUP}|\\[A-Za-z]+|[^\s{{}}\\])"
+DEFINITION = re.compile(
+    rf"\\((?:re)?newcommand|providecommand|DeclareMathOperator|def)(\*?)\s*(?:\{{\s*(\\\w+)\s*\}}|(\\\w+))\s*"
+    rf"(?:\[(\d)\])?(?:\[([^]]*)\])?((?:\#\d)*)\s*({GROUP})",
+    re.S,
+)
+GROWING = r"\\(?:left|right|[bB]igg?[lrm]?)\s*"
+PIECE = re.compile(
+    rf"\\(?:text\w*|mbox|hbox)\s*{GROUP}|({GROWING})\\(?:\||[lr]?Vert(?![A-Za-z]))|\\(?:[A-Za-z]+|.)|%[^\n]*\n?", re.S
+)
+SIZES = ["tiny", "scriptsize", "small", "normalsize", "large", "Large", "LARGE", "huge", "Huge"]
+REWRITTEN = {
+    **dict.fromkeys([r"\|", r"\Vert", r"\lVert", r"\rVert"], r"\text{‖}"),
+    **dict.fromkeys([rf"\{size}" for size in SIZES], ""),
+    r"\&": r"\text{\&}",
+    r"\cr": r"\\",
+    r"\Bbb": r"\mathbb",
+    r"\LaTeX": r"\text{LaTeX}",
+    r"\TeX": r"\text{TeX}",
+    r"\middle": "",
+    r"\thinspace": r"\,",
+}
+SWITCH = re.compile(
+    rf"\\(rm|bf|it|cal|sf|tt)(?![A-Za-z])\s*({GROUP}|(?:[^{{}}\\&]|\\(?!right|end)[A-Za-z]+|\\[ ,;:!]|{GROUP})*)"
+)
+OVER = re.compile(rf"\{{((?:[^{{}}]|{GROUP})*?)\\over(?![A-Za-z])((?:[^{{}}]|{GROUP})*)\}}")
+ROWS = r"\\begin\{((?:align|equation|gather|eqnarray|multline|flalign)\*?)\}(.*)\\end\{\1\}"
+ALIGNED = ("aligned", "split", "gathered")
+INNER = re.compile(
+    r"\\begin\{(aligned|split|gathered|cases|(?:small)?matrix|array)\}(?:\[\w\])?(\s*\{[lcr|\s]+\})?"
+    r"((?:(?!\\begin|\\end).)*)\\end\{\1\}",
+    re.S,
+)
+CASES = re.compile(
+    r"(?:\\left\\\{|\\begin\{cases\})\s*\\begin\{(aligned|matrix|array)\}(?:\{[lcr|\s]+\})?((?:(?!\\begin).)*?)\\end\{\1\}"
+    r"\s*(?:\\right\.|\\end\{cases\})",
+    re.S,
+)
+PAIRS = re.compile(r"(?<=\\begin\{al)(ign(?:ed|\*)?\}(?:(?!\\begin).)*?)(?=\\end\{align)", re.S)
+TAG = r"\\tag\*?\{([^}]*)\}"
+UNNUMBERED = r"\\(?:nonumber|notag)(?![A-Za-z])"
+# Typst: in TeX, these are no text with space around, no relations and no brackets; and what the growing are called.
+AND, BAR, BARS = r'class("normal", \&)', 'class("normal", bar.v)', 'class("normal", bar.v.double)'
+DELIMITERS = {r"\(": "paren.l", r"\)": "paren.r", r"\[": "bracket.l", r"\]": "bracket.r"}
+DELIMITERS |= {r"\{": "brace.l", r"\}": "brace.r", r"\|": "bar.v"}
+
+
+def translate(formulas):
+    r"""Translate formulas, all in one call of pandoc.
+
+    Parameters
+    ----------
+    formulas : sequence of (str, bool)
+        TeX without its dollars, and whether it is displayed, in the order of the notebook.
+
+    Returns
+    -------
+    list of str or None
+        Typst markup, with the numbers that ``\tag`` gives; "" for definitions only, None for what pandoc cannot read.
+    """
+    macros, held = {}, []
+    plans = [_plan(_hold(_prepare(tex, macros), held), display) for tex, display in formulas]
+    wanted = [part for plan in plans for part in plan if isinstance(part, tuple)]
+    wanted = list(dict.fromkeys([*wanted, *((tex, False) for _, parts in held for tex in parts)]))
+    made = dict(zip(wanted, _translate(wanted), strict=True))
+
+    def put(match):
+        write, parts = held[int(match[1] or match[2])]
+        return write(*(finish(made[part, False]) for part in parts))
+
+    def finish(part):
+        if part is None:
+            raise LookupError
+        part = re.sub(r"#scale\(x: (\d+)%, y: \d+%\)\[(\\.|[^]\\]+)\]", _grown, part)
+        part = (
+            re.sub(r"(?<=\w)(?=\\\|)", " ", part)
+            .replace(r"\|", BAR)
+            .replace('upright("‖")', BARS)
+            .replace('upright("&")', AND)
+        )
+        return re.sub(r'upright\("§(\d+)§"\)|"?§(\d+)§"?', put, part)
+
+    def join(plan):
+        try:
+            return "".join(part if isinstance(part, str) else finish(made[part]) for part in plan)
+        except LookupError:
+            return None
+
+    return [join(plan) for plan in plans]
+
+
+def _grown(match):
+    return f"lr(size: #{int(match[1]) / 100}em, {DELIMITERS.get(match[2], match[2])})"
+
+
+def _translate(wanted):
+    """Typst, or None, for each (TeX, display)."""
+    mode = {True: "math/tex; mode=display", False: "math/tex"}
+    source = "".join(
+        f'<pre data-typst="//">.</pre><p><script type="{mode[display]}">{tex.replace("</", "< /")}</script></p>'
+        for tex, display in wanted
+    )
+    made = [part.strip() for part in re.split("(?m)^//$", pandoc(source))[1:]] if wanted else []
+    return [part[: part.rindex("$") + 1] if part.startswith("$") else None for part in made]
+
+
+def _prepare(tex, macros):
+    """Put definitions in force, and write the rest as pandoc reads it."""
+
+    def piece(match):
+        if match[1]:
+            return rf"{match[1]}\Vert "
+        return "\n" if match[0].startswith("%") else REWRITTEN.get(match[0], match[0])
+
+    def define(match):
+        command, star, inner, bare, number, default, places, body = match.groups()
+        if command == "DeclareMathOperator":
+            body = rf"{{\operatorname{star}{body}}}"
+        optional = r"(?:\[([^]]*)\])?" * (default is not None)
+        count = int(number or len(places) // 2) - bool(optional)
+        macros[inner or bare] = (optional + ARGUMENT * count, default, body)
+        return ""
+
+    tex = DEFINITION.sub(define, PIECE.sub(piece, tex))
+    for _ in range(8):  # definitions that use definitions
+        for name, (pattern, default, body) in macros.items():
+            if name in tex:
+                fill = lambda m, body=body, default=default: _fill(body, m.groups(default))  # noqa: E731
+                tex = re.sub(re.escape(name) + "(?![A-Za-z])" + pattern, fill, tex)
+    tex = re.sub(r"\\require\{\w+\}|\\(?:begin|end)\{(?:subequations|displaymath|math)\}", "", tex)
+    tex = re.sub(r"\\(?:eq)?ref\{([^}]*)\}", r"\\text{(\1)}", tex)
+    tex = OVER.sub(r"{\\frac{\1}{\2}}", SWITCH.sub(r"\\math\1{\2}", tex))
+    tex = CASES.sub(r"\\begin{cases}\2\\end{cases}", tex)
+    # amsmath sets the pairs of columns of an align apart; Typst needs to be told.
+    return PAIRS.sub(lambda m: r"\\".join(re.sub("(&[^&]*)&", r"\1\\qquad &", row) for row in m[1].split(r"\\")), tex)
+
+
+def _fill(body, arguments):
+    """The body of a definition with its arguments."""
+    values = [value[1:-1] if value.startswith("{") else value for value in arguments]
+    return "{" + re.sub(r"#(\d)", lambda m: "".join(values[int(m[1]) - 1 : int(m[1])]), body[1:-1]) + "}"
+
+
+def _hold(tex, held):
+    """Put marks in place of what pandoc has no Typst for; ``held`` gets how to write it, and the TeX of its parts."""
+
+    def hold(write, *parts):
+        held.append((write, parts))
+        return rf"\text{{§{len(held) - 1}§}}"
+
+    def rows(match):
+        name, columns, body = match.groups()
+        bracketed = re.search(r"\\left(?:[(\[|]|\\\{)\s*$", match.string[: match.start()])
+        alone = re.sub(r"\\(begin|end)\{equation\*?\}", "", tex).strip() == match[0]
+        if (alone and name in ALIGNED) or (bracketed and name not in ALIGNED):
+            return match[0].replace("\\", "\0")  # pandoc knows these
+        if name in ALIGNED:
+            return hold(lambda part: part.strip("$").replace('"{"', "#none", 1), _within("cases", body))
+        look = 'delim: #("{", none), align: #left' if name == "cases" else "delim: #none"
+        look += ", align: #left" * bool(re.fullmatch(r"\s*\{[l\s]+\}", columns or ""))
+        gap = ", column-gap: #1em" * (name == "cases")
+        start = re.compile(r'\$(?:mat\(delim: "\(",|(vec)\()')
+        write = lambda part: start.sub(lambda m: f"vec({look}," if m[1] else f"mat({look}{gap},", part).strip("$")  # noqa: E731
+        return hold(write, _within("pmatrix", body.replace(r"\hline", "")))
+
+    while (new := INNER.sub(rows, tex)) != tex:
+        tex = new
+    tex = tex.replace("\0", "\\")
+    for command, place in ((r"\\underset", "b"), (r"\\(?:overset|stackrel)", "t")):
+        pattern = re.compile(command + ARGUMENT + ARGUMENT)
+        write = lambda note, body, place=place: f"attach(limits(#{body}), {place}: #{note})"  # noqa: E731
+        while match := pattern.search(tex):
+            tex = tex[: match.start()] + hold(write, match[1], match[2]) + tex[match.end() :]
+    operator = rf"\\operatorname\*\s*({GROUP})"
+    return re.sub(operator, lambda m: hold("op(#{}, limits: #true)".format, rf"\operatorname{m[1]}"), tex)
+
+
+def _within(name, body):
+    return rf"\begin{{{name}}}{body}\end{{{name}}}"
+
+
+def _plan(tex, display):
+    """What is to be written: Typst as it is, and (TeX, display) to be translated."""
+    tags = re.findall(TAG, tex)
+    if not tags:
+        tex = re.sub(rf"^\s*\\begin\{{equation\*?\}}|\\end\{{equation\*?\}}\s*$|{UNNUMBERED}", "", tex)
+        if display and r"\\" in re.sub(rf"(?s)\\begin.*\\end|{GROUP}", "", tex):
+            tex = _within("gathered", tex)
+        return [(tex, display)] if tex.strip(" \n{}") else []
+    math = re.fullmatch(ROWS, tex.strip(), re.S)
+    if len(tags) == 1 and not math:
+        return [f"#lab.tagged({quote(tags[0])})[", (re.sub(TAG, "", tex), True), "];"]
+    plan = ["#lab.equations("]
+    inner = r"(?s)\\begin\{(\w+\*?)\}.*?\\end\{\1\}"
+    body = re.sub(inner, lambda m: m[0].replace(r"\\", "\0"), math[2] if math else tex)
+    for row in re.split(r"\\\\(?:\[[^]]*\])?", body):
+        number = "".join(f"({tag})" for tag in re.findall(TAG, row))
+        left, _, right = re.sub(f"{TAG}|{UNNUMBERED}", "", row).replace("\0", r"\\").partition("&")
+        for side in (left, re.sub(r"(?<!\\)&(?![^{]*})", "", right)):
+            plan += ["[", *([(side, True)] if side.strip() else []), "], "]
+        plan += [f"[#{quote(number)}], "]
+    return [*plan, ");"]

@@ -1,0 +1,147 @@
+"""The page: HTML that was put right for paper -> pandoc -> Typst -> PDF, whatever is in it."""
+
+import bisect
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import matplotlib
+import pypandoc
+import typst
+from nbconvert.utils.exceptions import ConversionException
+
+__all__ = ["make_pdf", "pandoc", "quote"]
+
+TEMPLATE = Path(__file__).with_name("labreport.typ")
+# By their names, so that nothing else in the template can hide a name of Typst's mathematics.
+IMPORT = f'#import "{TEMPLATE.name}" as lab\n#import lab: dot, horizontalrule, minus, sect, times\n'
+FILTER = Path(__file__).with_name("labreport.lua")
+HTML = "html-auto_identifiers-native_divs-native_spans"
+OPTIONS = ["--sandbox", "--quiet", "--wrap=preserve"]  # the first: no network, no other file
+# They have more scripts than Typst's own. Beside them lies one that has a box for every character: no help.
+FONTS = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuSans*.ttf"))
+
+
+def quote(text):
+    """A Typst string."""
+    text = re.sub(r'(["\\])', r"\\\1", text)
+    return '"' + text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") + '"'
+
+
+def pandoc(source):
+    """Typst markup for HTML; what an element's ``data-typst`` holds takes its place."""
+    run = subprocess.run(
+        [pypandoc.get_pandoc_path(), "--from", HTML, "--to", "typst", *OPTIONS, f"--lua-filter={FILTER}"],
+        input=source.encode("utf-8", "replace"),
+        capture_output=True,
+    )
+    if run.returncode:
+        raise ConversionException(f"pandoc cannot read this notebook: {run.stderr.decode('utf-8', 'replace').strip()}")
+    return run.stdout.decode()
+
+
+def make_pdf(document, facts, warn):
+    """Set the report.
+
+    Parameters
+    ----------
+    document : report.tree.Document
+        What is to be printed.
+    facts : dict
+        name, which is the title if there is none, title, authors, course, date, made, paper and lang.
+    warn : callable
+        Takes a message and, if it is about one, the number of a cell.
+
+    Returns
+    -------
+    bytes
+        The PDF: PDF/UA-1, which is accessible, if every character has a font.
+
+    Raises
+    ------
+    ConversionException
+        If no cell is to blame.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in (TEMPLATE, *FONTS):
+            shutil.copy(file, folder)
+        for file, content in document.files.items():
+            (folder / file).write_bytes(content)
+        compiler = typst.Compiler(root=name, font_paths=[name])
+        while True:
+            source = _front(document, facts) + pandoc(document.html())
+            try:
+                return _compile(compiler, folder, source, warn)
+            except typst.TypstError as error:
+                number = _cell(source, error)
+                refused = _refused(compiler, folder, document.parts())
+                if not document.replace(refused) and not document.give_up(number, error.message):
+                    where = "the title block or the template"
+                    raise ConversionException(f"Typst cannot set {where}: {error.message}") from None
+
+
+def _front(document, facts):
+    """The call of the template."""
+    made, (lang, _, region) = facts["made"], facts["lang"].partition("-")
+    return (
+        f"{IMPORT}#show: lab.report.with(title: {quote(facts['title'] or document.title)}, "
+        f"authors: ({''.join(quote(name) + ', ' for name in facts['authors'])}), "
+        f"name: {quote(facts['name'])}, course: {quote(facts['course'])}, date: {quote(facts['date'])}, "
+        f"made: {f'datetime(year: {made.year}, month: {made.month}, day: {made.day})' if made else 'none'}, "
+        f"paper: {quote(facts['paper'])}, lang: {quote(lang)}, region: {quote(region) if region else 'none'})\n\n"
+    )
+
+
+def _compile(compiler, folder, source, warn):
+    """The PDF, accessible where that can be; the characters that no font has are named."""
+    file = folder / "main.typ"
+    file.write_text(source, encoding="utf-8")
+    try:
+        return compiler.compile(str(file), pdf_standards=["ua-1"])
+    except typst.TypstError as error:
+        if not error.message.startswith("PDF/UA-1"):
+            raise
+        texts = re.findall(r'the text `"(.*?)"` could not be displayed', error.diagnostic)
+        if lost := "".join(sorted(set("".join(map(_unquote, texts))))):
+            warn(f"no font on this machine has these characters, which are boxes in the PDF: {lost[:200]}")
+    return compiler.compile(str(file))
+
+
+def _unquote(text):
+    """The characters of a string as Typst's messages write it."""
+    return re.sub(r"\\u\{(\w+)\}|\\(.)", lambda m: chr(int(m[1], 16)) if m[1] else m[2], text)
+
+
+def _line(error):
+    """The line of the report that an error is about, from 1, or 0."""
+    return int((re.findall(r"main\.typ:(\d+)", error.diagnostic or "") or [0])[0])
+
+
+def _cell(source, error):
+    """The number of the cell that an error is about, or 0."""
+    before = "\n".join(source.split("\n")[: _line(error)])
+    return int((re.findall(r"^// cell (\d+)$", before, re.M) or [0])[-1])
+
+
+def _refused(compiler, folder, parts):
+    """Which of some pieces of Typst can't be set, with the reasons."""
+    refused = {}
+    while left := [part for part in parts if part not in refused]:
+        source, ends = IMPORT, []
+        for part in left:
+            source += part + "\n\n"
+            ends.append(source.count("\n"))
+        (folder / "main.typ").write_text(source, encoding="utf-8")
+        try:
+            compiler.compile(str(folder / "main.typ"))
+        except typst.TypstError as error:
+            file = re.search(r"picture-\d+\.\w+", error.diagnostic or "")  # an error in an SVG has a place there
+            guilty = [part for part in left if file and file[0] in part]
+            if guilty or IMPORT.count("\n") < _line(error) <= ends[-1]:
+                refused[guilty[0] if guilty else left[bisect.bisect_left(ends, _line(error))]] = error.message
+                continue
+        return refused
+    return refused

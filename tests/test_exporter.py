@@ -1,0 +1,217 @@
+"""The PDF of a notebook."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pypdf
+import pytest
+from nbconvert.exporters import get_exporter
+from nbformat import v4
+from notebooks import HOSTILE, LONG, SCRIPTS, bundle, convert, notebook, text_of, words
+from PIL import Image
+
+from report import show
+from report.exporter import LabReportExporter
+from report.pictures import figure_picture, page_picture
+
+PAGES = Path(__file__).with_name("fixtures")
+
+
+@pytest.fixture(scope="module")
+def pdf():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SOURCE_DATE_EPOCH", raising=False)
+        return LabReportExporter().from_notebook_node(notebook())[0]
+
+
+@pytest.fixture(scope="module")
+def reader(pdf):
+    return pypdf.PdfReader(io.BytesIO(pdf))
+
+
+def test_entry_point_offers_the_exporter():
+    assert get_exporter("labreport") is LabReportExporter
+    assert LabReportExporter.export_from_notebook == "PDF (lab report)"
+
+
+def test_pages_are_a4_numbered_and_headed(reader):
+    assert len(reader.pages) == len(list(PAGES.glob("page-*.png")))
+    assert [round(float(x)) for x in reader.pages[0].mediabox[2:]] == [595, 842]
+    assert "2 / " in reader.pages[1].extract_text() and "A course" in reader.pages[1].extract_text()
+
+
+def test_metadata_outline_and_language(reader):
+    assert reader.metadata.title == "Lab 0 - A fixture" and reader.metadata.author == "Ada Example"
+    assert reader.metadata.creation_date.strftime("%Y-%m-%d") == "2024-05-06"
+    assert [item.title for item in reader.outline] == ["1 The book", "2 The model"]
+    assert reader.trailer["/Root"]["/Lang"] == "en"
+
+
+def test_title_shows_once_and_numbers_are_those_of_the_notebook(reader):
+    text = text_of(reader)
+    assert reader.pages[0].extract_text().count("Lab 0 - A fixture") == 1
+    for label in ("Table 1.", "Table 2.", "Figure 1.", "(2)", "(3)"):
+        assert text.count(label) == 1, label
+
+
+def test_fonts_are_embedded(reader):
+    names = set()
+    for page in reader.pages:
+        for font in page["/Resources"].get("/Font", {}).values():
+            for part in font.get_object()["/DescendantFonts"]:
+                names.add(part["/BaseFont"].split("+")[1])
+                descriptor = part["/FontDescriptor"]
+                assert {"/FontFile2", "/FontFile3"} & set(descriptor)
+    assert any("Libertinus" in name for name in names) and any("DejaVuSansMono" in name for name in names)
+
+
+def test_figures_have_alternative_text(reader):
+    alts = [alt for o in range(1, len(reader.xref[0]) + 1) if (alt := alternative(reader, o))]
+    assert "A line that rises." in alts and "a red dot" in alts
+
+
+def alternative(reader, number):
+    try:
+        thing = reader.get_object(pypdf.generic.IndirectObject(number, 0, reader))
+    except pypdf.errors.PdfReadError:
+        return None
+    return thing.get("/Alt") if isinstance(thing, dict) else None
+
+
+def test_hostile_text_arrives_in_tables_passages_and_sentences(reader):
+    text = words(text_of(reader))
+    assert text.count(words(HOSTILE)) == 3
+    assert text.count(words(LONG)) == 2
+    assert text.count("ESC[31mredNULDEL<U+0085><U+202E>TABтест") == 3
+
+
+def test_all_outputs_arrive_or_are_named(reader):
+    text = text_of(reader)
+    for part in (
+        "[1, 2]",
+        "only HTML",
+        "ValueError: bad | $x$",
+        "Raw Markdown.",
+        "plain red | $x$",
+        "100%",
+        "A footnote.",
+        "progress bar",
+        "widget-view+json",
+    ):
+        assert part in text
+    for part in (" 10%", "no()", "gone", "LaTeX only", "\x1b"):
+        assert part not in text
+
+
+def test_tags_hide_cells_inputs_and_outputs(reader):
+    text = text_of(reader)
+    assert "hidden = 1" not in text and "secret" not in text and "never" not in text and "quiet = 3" in text
+
+
+def test_pages_look_as_they_did(pdf):
+    """Compare with stored pictures; run this file as a program to store them anew."""
+    pages = pictures(pdf)
+    stored = sorted(PAGES.glob("page-*.png"))
+    assert len(pages) == len(stored)
+    for name, page in zip(stored, pages, strict=True):
+        old = np.asarray(Image.open(name), dtype=float)
+        assert page.shape == old.shape
+        assert (abs(page - old) > 64).mean() < 0.002, f"{name.name} looks different"
+
+
+def pictures(pdf):
+    """Every page, small and grey."""
+    numbers = range(1, len(pypdf.PdfReader(io.BytesIO(pdf)).pages) + 1)
+    return [np.asarray(Image.open(io.BytesIO(page_picture(pdf, n, ppi=50))).convert("L")) for n in numbers]
+
+
+def test_a_figure_is_found_by_its_caption():
+    nb = notebook()
+    assert figure_picture(nb, "A line").startswith(b"<?xml") and b"</svg>" in figure_picture(nb, "A line")
+    with pytest.raises(LookupError, match="has no figure with the caption 'The loss'"):
+        figure_picture(nb, "The loss")
+
+
+def test_same_notebook_same_bytes(pdf, monkeypatch):
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    assert LabReportExporter().from_notebook_node(notebook())[0] == pdf
+
+
+def test_source_date_epoch_is_the_date_of_the_pdf(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert convert(v4.new_markdown_cell("Hi.")).metadata.creation_date.strftime("%Y-%m-%d") == "1970-01-02"
+
+
+def test_command_line_options(tmp_path):
+    nbformat.write(notebook(), tmp_path / "small.ipynb")
+    command = [sys.executable, "-m", "nbconvert", "--to", "labreport", "--no-input", "--output", "out", "small.ipynb"]
+    subprocess.run([*command, "--LabReportExporter.paper=us-letter"], cwd=tmp_path, check=True, capture_output=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.pdf", "small.ipynb"]
+    made = pypdf.PdfReader(tmp_path / "out.pdf")
+    assert "def f" not in text_of(made) and "plain red" in text_of(made)
+    assert [round(float(x)) for x in made.pages[0].mediabox[2:]] == [612, 792]
+
+
+def test_metadata_beats_the_heading_options_beat_metadata_and_parameters_come_last():
+    cell = v4.new_markdown_cell("# Heading\n\nText.")
+    made = convert(cell, title="Metadata", papermill={"parameters": {"course": "Parameter"}})
+    assert made.metadata.title == "Metadata" and "Heading" not in text_of(made) and "Parameter" in text_of(made)
+    assert made.metadata.author is None
+    made = convert(cell, exporter=LabReportExporter(title="Option", author="Me"), title="Metadata")
+    assert (made.metadata.title, made.metadata.author) == ("Option", "Me")
+
+
+def test_empty_notebook_and_every_script_make_a_page():
+    assert len(convert().pages) == 1
+    output = v4.new_output("stream", name="stdout", text=SCRIPTS)
+    made = convert(v4.new_markdown_cell(show.inline(SCRIPTS)), v4.new_code_cell(SCRIPTS, outputs=[output]))
+    assert text_of(made).count("<U+D800>") == 3
+
+
+def test_links_lead_to_headings_as_jupyter_names_them():
+    made = convert(v4.new_markdown_cell("## A b\n\n[one](#A-b) [two](#a-b)"), v4.new_markdown_cell("## A b"))
+    assert sum(len(page.get("/Annots", [])) for page in made.pages) == 2
+
+
+def test_a_cell_longer_than_a_page_is_all_there():
+    rows = [[show.verbatim("\n".join(map(str, range(100, 300))))], [show.verbatim("nospaces" * 300)]]
+    made = convert(v4.new_code_cell("x", outputs=[bundle(show.table(["Text"], rows, "Table 1. Long."))]))
+    text = words(text_of(made))
+    assert "299" in text and text.count("p") == 300
+
+
+def test_html_is_printed_rather_than_plain_text():
+    output = v4.new_output(
+        "display_data", data={"text/html": "<table><tr><td>7</td></tr></table>", "text/plain": "<x>"}
+    )
+    made = convert(v4.new_code_cell("df", outputs=[output]))
+    assert "7" in text_of(made) and "<x>" not in text_of(made)
+
+
+def test_a_formula_that_pandoc_cannot_read_is_shown_as_it_is_with_a_warning(caplog):
+    made = convert(v4.new_markdown_cell("Fine."), v4.new_markdown_cell("See $\\nonsense{x}$."))
+    assert "nonsense" in text_of(made) and "cell 2 (" in caplog.text
+
+
+def test_a_picture_or_a_heading_that_is_not_there_is_named(caplog):
+    made = convert(v4.new_markdown_cell("![dot](no/such.png) and [there](#nowhere)"))
+    assert "no/such.png" in text_of(made) and "there" in text_of(made)
+    assert "no such picture: no/such.png" in caplog.text and "no heading for the link to #nowhere" in caplog.text
+
+
+def test_a_picture_that_is_none_is_named_on_the_page(caplog):
+    output = v4.new_output("display_data", data={"image/png": "AAAA"})
+    made = convert(v4.new_markdown_cell("Before."), v4.new_code_cell("bad", outputs=[output]))
+    assert "Before." in text_of(made) and "No picture: data:image/png;base64,AAAA" in text_of(made)
+    assert "cell 2 ('bad'): no such picture" in caplog.text
+
+
+if __name__ == "__main__":
+    PAGES.mkdir(exist_ok=True)
+    made, _ = LabReportExporter().from_notebook_node(notebook())
+    for number, page in enumerate(pictures(made), 1):
+        Image.fromarray(page).save(PAGES / f"page-{number}.png", optimize=True)

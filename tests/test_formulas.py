@@ -1,0 +1,95 @@
+"""TeX as MathJax understands it comes out as Typst that says the same."""
+
+import pytest
+import typst
+
+from report.formulas import translate
+from report.page import IMPORT, TEMPLATE
+
+
+def one(tex, display=False):
+    return translate([(tex, display)])[0]
+
+
+def test_a_space_inside_the_dollars_changes_nothing():
+    assert one(r" \alpha ") == one(r"\alpha") == "$alpha$"
+
+
+def test_definitions_hold_in_later_formulas_and_print_nothing():
+    made = translate(
+        [
+            (r"\newcommand{\vx}{\mathbf{x}} \def\E{\mathbb{E}} \newcommand{\p}[2][k]{#1_{#2}}", True),
+            (r"\E \vx", False),
+            (r"\p{a} \p[l]{b}", False),
+            (r"\DeclareMathOperator*{\argmin}{arg\,min} \argmin_x", False),
+        ]
+    )
+    assert made[:3] == ["", "$bb(E) upright(bold(x))$", "$k_a l_b$"]
+    assert made[3].replace("\u2006", " ") == '$op(#$"arg min"$, limits: #true)_x$'
+
+
+def test_bars_keep_their_subscripts_beside_them():
+    assert (
+        one(r"\|x\|_2")
+        == one(r"\lVert x\rVert_2")
+        == '$class("normal", bar.v.double) x class("normal", bar.v.double)_2$'
+    )
+    assert one(r"\left\lVert x\right\rVert_2") == one(r"\left\|x\right\|_2") == "$lr(bar.v.double x bar.v.double)_2$"
+
+
+def test_an_ampersand_is_a_character_inside_and_outside_of_text():
+    assert one(r"A \& \text{R\&D}") == r'$A class("normal", \&) upright("R&D")$'
+
+
+def test_a_comment_ends_with_its_line():
+    assert one("a % \\nonsense\n + 100\\%") == "$a + 100 %$"
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\begin{alignat}{2}a&=b&c&=d\end{alignat}",
+        r"\begin{flalign}a&=b\end{flalign}",
+        r"\begin{multline}a\\+b\end{multline}",
+        r"\begin{gather*}a=b\\c=d\end{gather*}",
+        r"\begin{eqnarray}a&=&b\end{eqnarray}",
+        r"\begin{subequations}\begin{align}a&=b\end{align}\end{subequations}",
+        r"\begin{equation}\begin{split}a&=b\\&=c\end{split}\end{equation}",
+        r"a \\ b",
+        r"{a \over b} {\bf x} \Bbb{R} \middle| \large x",
+        r"\left.\frac{a}{b}\right|_{x} \Big\| x \bigg]",
+        r"\begin{cases}\begin{matrix}a & b\\ c & d\end{matrix}\end{cases}",
+        r"\newcommand{\norm}[1]{\left\|#1\right\|}\norm{\norm{x} + y}",
+        r"x \odot y \ominus z \otimes a \sqcap b \cap c \cdot d",
+        r"\texttt{loss} \mathtt{x} \sum_{\substack{a\\b}}",
+    ],
+)
+def test_what_mathjax_sets_typst_sets(tex, tmp_path):
+    (tmp_path / TEMPLATE.name).write_bytes(TEMPLATE.read_bytes())
+    (tmp_path / "main.typ").write_text(IMPORT + one(tex, True))
+    assert typst.compile(str(tmp_path / "main.typ"))
+
+
+def test_matrices_stand_where_they_stand():
+    matrix = r"\begin{matrix}1&2\\3&4\end{matrix}"
+    assert one(f"A = {matrix}") == "$A = mat(delim: #none, 1, 2; 3, 4)$"
+    assert one(rf"A = \left[{matrix}\right]") == '$A = mat(delim: "[", 1, 2; 3, 4)$'
+    assert one(r"L = \begin{aligned}a&=b\\&=c\end{aligned}") == "$L = cases(delim: #none, a & = b, & = c)$".replace(
+        ", &", ",  &"
+    )
+
+
+def test_what_stands_below_stands_below():
+    assert (
+        one(r"\underset{x}{\max} \overset{!}{=}") == "$attach(limits(#$max$), b: #$x$) attach(limits(#$=$), t: #$!$)$"
+    )
+
+
+def test_tags_are_the_numbers_of_equations():
+    assert one(r"a = b \tag{3}", True) == '#lab.tagged("3")[$ a = b $];'
+    rows = one(r"\begin{align}a &= b \tag{1} \\ c &= d \tag{2}\end{align}", True)
+    assert rows == '#lab.equations([$ a $], [$ = b $], [#"(1)"], [$ c $], [$ = d $], [#"(2)"], );'
+
+
+def test_what_cannot_be_read_is_told_from_what_is_empty():
+    assert translate([(r"\nonsense{x}", False), (r"\def\q{1}", False), ("x", False)]) == [None, "", "$x$"]

@@ -1,0 +1,68 @@
+"""The page around the text: title block, fonts, accessibility, and errors of Typst."""
+
+import io
+
+import pypdf
+import pytest
+from nbformat import v4
+from notebooks import convert, notebook, text_of
+
+from report.exporter import LabReportExporter
+from report.tree import Document
+
+HELLO = v4.new_markdown_cell("Hello.")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sentence"),
+    [
+        ({"lang": "english"}, "lang is 'english'"),
+        ({"paper": "A0"}, "paper is 'a0'"),
+        ({"authors": [3, {"name": "Ada"}]}, "the authors in the metadata are to be names"),
+    ],
+)
+def test_metadata_that_cannot_be_used_is_named_in_a_sentence(metadata, sentence, caplog):
+    assert "Hello." in text_of(convert(HELLO, **metadata))
+    assert sentence in caplog.text
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"lang": "en-GB"}, {"paper": "A4"}, {"paper": "US-Letter"}, {"authors": "Ada"}, {"authors": {"name": "Ada"}}],
+)
+def test_metadata_that_can_be_used_is_used(metadata, caplog):
+    assert "Hello." in text_of(convert(HELLO, **metadata))
+    assert not caplog.text
+
+
+def test_a_date_that_is_none_is_named_and_left_out(monkeypatch, caplog):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    assert convert(HELLO).metadata.creation_date is None
+    assert "SOURCE_DATE_EPOCH is 'yesterday'" in caplog.text
+
+
+def test_paper_is_asked_for_in_any_letters():
+    assert LabReportExporter(paper="US-Letter").paper == "us-letter"
+
+
+def test_characters_that_no_font_has_are_named_once(caplog):
+    convert(v4.new_markdown_cell("A \u0378 and \u0378, Ελληνικά, русский."), v4.new_markdown_cell("\u0379"))
+    (record,) = [record for record in caplog.records if "no font" in record.getMessage()]
+    assert ": \u0378\u0379" in record.getMessage()
+
+
+def test_the_pdf_is_accessible():
+    pdf, _ = LabReportExporter().from_notebook_node(notebook())
+    assert b"pdfuaid" in pdf
+    root = pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"] and root["/Lang"] == "en"
+
+
+def test_a_cell_that_typst_refuses_is_printed_as_its_source(tmp_path):
+    warnings = []
+    cells = [(1, "Good.", ["<p>Good.</p>"]), (2, "Bad *source*", ["<p>Bad.</p>"])]
+    document = Document(cells, tmp_path, lambda text, _: warnings.append(text))
+    assert document.give_up(2, "no reason") and not document.give_up(2, "no reason")
+    assert "Good." in document.html() and "<p>Bad.</p>" not in document.html() and "Bad *source*" in document.html()
+    assert not document.give_up(0, "nobody's fault")
+    assert warnings == ["Typst cannot set this cell (no reason): its source is printed"]

@@ -1,0 +1,273 @@
+"""Whatever a notebook's HTML holds is put right for paper, or named."""
+
+import base64
+import http.server
+import io
+import threading
+
+import pytest
+from nbformat import v4
+from notebooks import convert, text_of, words
+from PIL import Image
+
+
+def markdown(source, **attachments):
+    cell = v4.new_markdown_cell(source)
+    if attachments:
+        cell.attachments = attachments
+    return cell
+
+
+def shown(**data):
+    """A cell with one output; the keys are kinds, with _ for / and so on as in text_html."""
+    data = {kind.replace("_", "/", 1): content for kind, content in data.items()}
+    return v4.new_code_cell("x", outputs=[v4.new_output("display_data", data=data)])
+
+
+def picture(kind, colour="red", size=(40, 20)):
+    made = io.BytesIO()
+    Image.new("RGB", size, colour).save(made, kind)
+    return made.getvalue()
+
+
+def images(reader):
+    return [image.image.getpixel((1, 1))[:3] for page in reader.pages for image in page.images]
+
+
+# ----- as in JupyterLab
+
+
+def test_markdown_inside_html_is_read_and_its_picture_is_found(tmp_path):
+    (tmp_path / "dot.png").write_bytes(picture("PNG"))
+    inside = "<details>\n<summary>Solution</summary>\n\nThe answer is **42**.\n\n![dot](dot.png)\n\n</details>"
+    made = convert(markdown(inside), markdown("<center>\n\n*middle* $x$\n\n</center>"), path=tmp_path)
+    assert "The answer is 42." in text_of(made) and "middle 𝑥" in text_of(made) and "*" not in text_of(made)
+    assert images(made) == [(255, 0, 0)]
+
+
+def test_characters_stay_what_they_are():
+    made = text_of(convert(markdown('pip install --help, "it\'s" ... 5--6 -? C:\\dir @x #y // `a--b`')))
+    assert 'pip install --help, "it\'s" ... 5--6 -? C:\\dir @x #y // a--b' in made
+
+
+def test_dollars_that_are_none_of_a_formula_stay():
+    assert "costs $5 and $6" in text_of(convert(markdown(r"costs \$5 and \$6")))
+
+
+def test_formulas_are_found_in_html_but_not_in_code_or_where_they_are_to_be_ignored():
+    table = '<table><tr><td>$x^2$</td><td class="mathjax_ignore">$y$</td><td><code>$z$</code></td></tr></table>'
+    text = text_of(convert(shown(text_html=table)))
+    assert "$x" not in text and "$y$" in text and "$z$" in text
+
+
+def test_a_formula_that_cannot_be_set_is_printed_as_its_source(caplog):
+    text = text_of(convert(markdown("Fine."), markdown(r"See $\nonsense{x}$ and $\mathrm{fine}$.")))
+    assert r"\nonsense{x}" in text and "Fine." in text
+    assert "cell 2 (" in caplog.text and "this formula cannot be read" in caplog.text
+
+
+def test_links_lead_to_the_title_to_anchors_and_to_each_of_two_equal_headings():
+    links = "[t](#Title) [1](#A-b) [2](#A-b-1) [3](#a-b) [4](#here) [5](#there)"
+    cells = [
+        markdown("# Title"),
+        markdown(links),
+        markdown("## A b"),
+        markdown("## A b"),
+        markdown('<a id="here"></a>x'),
+    ]
+    made = convert(*cells, markdown('<a name="there">y</a>'), markdown("long\n\n" * 80 + '<a name="there">twice</a>'))
+    assert sum(len(page.get("/Annots", [])) for page in made.pages) == 6
+
+
+def test_a_checkbox_and_a_line_break_are_seen():
+    text = text_of(convert(markdown("- [x] done\n- [ ] open\n\none<br>two")))
+    assert "\u2611 done" in text and "\u2610 open" in text and "one\ntwo" in text
+
+
+def test_colours_are_those_of_the_screen():
+    html = (
+        '<p><span style="background-color: #ffdd00; color: #0000ff">on yellow</span> <font color="red">red</font></p>'
+    )
+    made = convert(shown(text_html=html), markdown("<span style='color: nonsense(1)'>plain</span>"))
+    drawn = made.pages[0].get_contents().get_data().decode("latin-1")
+    assert text_of(made).count("on yellow") == 1 and "plain" in text_of(made)
+    assert all(f"{colour} scn" in drawn for colour in ("0 0 1", "1 0 0", "1 0.8666667 0"))
+
+
+# ----- wide and long
+
+
+def wide(columns):
+    rows = "".join(f"<td>{number}.234500</td>" for number in range(columns))
+    head = "".join(f"<th>feature_{number}</th>" for number in range(columns))
+    return f"<table><thead><tr>{head}</tr></thead><tbody><tr>{rows}</tr></tbody></table>"
+
+
+def test_tables_of_any_width_are_readable_and_all_there(caplog):
+    made = convert(*(shown(text_html=wide(columns)) for columns in (5, 10, 15, 40)))
+    text = words(text_of(made))
+    assert all(f"feature_{number}" in text for number in range(40)) and text.count("39.234500") == 1
+    boxes = [page.mediabox for page in made.pages]
+    assert [box.width > box.height for box in boxes] == [False, True, False, True]
+    assert "40 columns" in caplog.text and "10 columns" not in caplog.text
+    assert text.count("feature_0") > 4  # of a table in parts, each part has the first column
+
+
+def test_no_text_leaves_the_page():
+    word = "e3b0c44298fc1c149afbf4c8996fb924" * 8
+    cells = [markdown(f"A word {word} and `{word}`."), shown(text_html=f"<table><tr><td>{word}</td></tr></table>")]
+    made = convert(*cells, shown(text_plain=word))
+    right = max(x + 4 for page in made.pages for x in places(page))
+    assert right < 595 - 60 and words(text_of(made)).count(word) == 4
+
+
+def places(page):
+    """The horizontal places of all text."""
+    found = []
+    page.extract_text(visitor_text=lambda text, ctm, matrix, font, size: found.append(matrix[4] + ctm[4]))
+    return found
+
+
+def test_text_without_end_is_cut_and_says_so():
+    plain = convert(shown(text_plain="x" * 1_000_000 + "end"))
+    assert "940,003 characters of 1,000,003 are left out here" in text_of(plain) and "end" in text_of(plain)
+    assert "98,000 characters of 100,000 are left out here" in text_of(convert(markdown("y" * 100_000)))
+    rows = "".join(f"<tr><td>{number}</td></tr>" for number in range(1200))
+    assert "200 rows are left out here" in text_of(convert(shown(text_html=f"<table>{rows}</table>")))
+
+
+# ----- pictures
+
+
+def test_attachments_belong_to_their_cell_and_may_have_spaces_in_their_names():
+    def cell(colour, name, url):
+        content = base64.b64encode(picture("PNG", colour)).decode()
+        return markdown(f"![]({url}) and text", **{name: {"image/png": content}})
+
+    made = convert(
+        cell("red", "image.png", "attachment:image.png"),
+        cell("blue", "image.png", "attachment:image.png"),
+        cell("green", "my image.png", "attachment:my%20image.png"),
+        cell("white", "my image.png", "<attachment:my image.png>"),
+    )
+    assert images(made) == [(255, 0, 0), (0, 0, 255), (0, 128, 0), (255, 255, 255)]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "ICO"])
+def test_pictures_are_known_by_their_bytes(kind, tmp_path):
+    (tmp_path / "a photo.png").write_bytes(picture(kind, size=(32, 32)))
+    made = convert(markdown("![photo](<a photo.png>)"), path=tmp_path)
+    assert len(images(made)) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"<svg><nonsense", picture("PNG")[:60]])
+def test_a_picture_that_is_none_is_named_in_its_place(content, tmp_path, caplog):
+    (tmp_path / "bad.png").write_bytes(content)
+    text = text_of(convert(markdown("Before.\n\n![A chart](bad.png)\n\nAfter."), path=tmp_path))
+    assert "Before." in text and "No picture: bad.png A chart" in text and "After." in text
+    assert "cell 1 (" in caplog.text
+
+
+def test_base64_that_is_none_is_named():
+    assert "No picture" in text_of(convert(shown(image_png="%%%")))
+
+
+# ----- outputs
+
+
+def test_html_beats_latex_and_what_has_no_form_for_paper_is_named():
+    table = "<table><tr><td>from HTML</td></tr></table>"
+    assert "from HTML" in text_of(convert(shown(text_latex=r"\begin{tabular}{l}x\end{tabular}", text_html=table)))
+    figure = v4.new_output("display_data", data={"application/vnd.plotly.v1+json": {"data": []}})
+    script = v4.new_output("display_data", data={"text/html": "<div id='a'></div><script>draw()</script>"})
+    text = text_of(convert(v4.new_code_cell("x", outputs=[figure, script])))
+    assert "vnd.plotly.v1+json" in text and "left out: text/html" in text
+
+
+def test_what_shows_nothing_on_the_screen_prints_nothing():
+    cells = [
+        shown(text_markdown="", text_plain="<Markdown object>"),
+        shown(text_html="<style>x</style>", text_plain="<y>"),
+    ]
+    assert "<" not in text_of(convert(*cells))
+
+
+def test_latex_alone_is_set_or_shown():
+    assert "tabular" in text_of(convert(shown(text_latex=r"\begin{tabular}{l}x\end{tabular}", text_plain="x")))
+    assert "$" not in text_of(convert(shown(text_latex=r"$\displaystyle x^{2}$", text_plain="x**2")))
+
+
+# ----- nothing from outside
+
+
+@pytest.fixture
+def server():
+    """The URL of a server on this machine, and the paths that it is asked for."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+def test_an_export_fetches_nothing_and_prints_links(server):
+    url, asked = server
+    tags = ["iframe src", "img src", "embed src", "object data", "video src", "audio src", "link rel=stylesheet href"]
+    sources = [f'<{tag}="{url}/{number}"></{tag.split()[0]}>' for number, tag in enumerate(tags)]
+    sources += [f"![picture]({url}/md)", f"<style>@import url({url}/css);</style>", f"<base href='{url}/'>"]
+    image = f'<image href="{url}/svg.png" width="9" height="9"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{image}</svg>'
+    cells = [markdown(source) for source in sources] + [shown(text_html=source) for source in [*sources, svg]]
+    text = words(text_of(convert(*cells, shown(**{"image_svg+xml": svg}))))
+    assert asked == []
+    assert all(f"{url}/{number}" in text for number in (0, 2, 3, 4, 5))
+
+
+def test_an_export_reads_nothing_outside_the_notebooks_folder(tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (tmp_path / "secret.png").write_bytes(picture("PNG"))
+    (inside / "link.png").symlink_to(tmp_path / "secret.png")
+    names = [
+        "../secret.png",
+        str(tmp_path / "secret.png"),
+        f"file://{tmp_path}/secret.png",
+        "link.png",
+        "%2e%2e/secret.png",
+    ]
+    names += ["../../../../../../etc/passwd", "/etc/passwd", "file:///etc/passwd"]
+    cells = [
+        markdown(f"![]({name})\n\n<iframe src='{name}'></iframe><object data='{name}'></object>") for name in names
+    ]
+    made = convert(*cells, path=inside)
+    assert images(made) == [] and "root:" not in text_of(made)
+
+
+# ----- one bad piece
+
+
+def test_html_that_is_never_closed_ends_with_its_output():
+    cells = [
+        shown(text_html="<table><tr><td>one<div><pre>two"),
+        markdown("## Three"),
+        shown(text_html="</div></td>four"),
+    ]
+    text = text_of(convert(*cells))
+    assert [word for word in text.split() if word in ("one", "two", "Three", "four")] == ["one", "two", "Three", "four"]
+
+
+def test_nesting_without_end_is_no_end():
+    assert "deep" in text_of(convert(markdown("<div>" * 3000 + "deep"), markdown(">" * 200 + "deep")))
+
+
+def test_no_notebook_can_write_typst(tmp_path):
+    hostile = '<pre data-typst="#import &quot;@preview/x:1.0.0&quot;">a</pre><code data-typst="#nonsense()">b</code>'
+    fence = "```{=typst}\n#nonsense()\n```"
+    text = text_of(convert(shown(text_html=hostile), markdown(hostile), markdown(fence), markdown("#nonsense() \\#x")))
+    assert "nonsense()" in text and "@preview" not in text and text.count("b") >= 2
