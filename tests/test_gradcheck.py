@@ -96,6 +96,7 @@ def test_a_gradient_passes_below_the_tolerance_of_its_method_and_fails_above(cou
         assert rows.wrong == wrong
 
 
+@pytest.mark.not_for_mutants
 @pytest.mark.parametrize(
     ("bug", "wrong", "words"),
     [
