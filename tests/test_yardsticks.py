@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.yardsticks import NGram, compressed_bits_per_character, lzma_compress
+from lab.yardsticks import NGram, compressed_bits_per_character, compressors, lzma_compress
 
 NOISE = np.random.default_rng(0).integers(0, 4, 4000)
 
@@ -167,6 +167,15 @@ def test_a_compressor_is_better_when_it_has_read_the_training_text(compress, blo
     alone = compressed_bits_per_character("", text, compress, block)
     again = compressed_bits_per_character(text, text, compress, block)
     assert 0 < again < 0.7 * alone
+
+
+def test_three_compressors_have_read_the_training_text():
+    text = "".join(map(chr, 0x4E00 + NOISE))
+    bits = compressors(text, text)
+    assert list(bits) == ["primed lzma", "primed bz2", "bz2 primed with one block"]
+    assert bits["primed lzma"] == compressed_bits_per_character(text, text, lzma_compress)
+    assert bits["primed bz2"] == compressed_bits_per_character(text, text, bz2.compress)
+    assert bits["bz2 primed with one block"] == compressed_bits_per_character(text, text, bz2.compress, 900_000)
 
 
 def test_a_block_that_fits_counts_and_one_that_does_not_is_no_error():
