@@ -237,9 +237,11 @@ def test_training_works_outside_the_main_thread():
 
 
 def test_training_shows_epoch_and_smooth_loss(capsys):
-    train(steps=3, progress=True)
+    training.train(rnn.init_params(VOCAB.size, 12), Reading(IDS), steps=3)
     bar = capsys.readouterr().out
     assert re.search(r"epoch 1, smooth loss \d\d\.\d\d: .* 0/3 .*step", bar) and bar.endswith("\r")  # it is wiped out
+    train(steps=501, seq_length=5, progress=True)
+    assert re.search(r"epoch 3, smooth loss \d\d\.\d\d: .* 500/501 ", capsys.readouterr().out)
     train(steps=3, progress=False)
     assert capsys.readouterr().out == ""
 
