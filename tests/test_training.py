@@ -452,6 +452,17 @@ def test_an_error_in_a_later_step_ends_training_with_what_was_learned_and_names_
         assert len(file["losses"]) == 20  # the last good one is kept
 
 
+def test_an_error_without_a_message_is_named_by_its_kind():
+    class Silent(rnn.AdaGrad):
+        def step(self, params, grads, rate):
+            if params.b.any():  # from the second step on
+                raise StopIteration
+            super().step(params, grads, rate)
+
+    with pytest.warns(RuntimeWarning, match=r"stopped at step 1: StopIteration in line \d+ of step; what was learned"):
+        train(optimizer=Silent)
+
+
 @pytest.mark.parametrize("part", ["backward", "optimizer"])
 def test_an_error_in_the_first_step_is_raised(part):
     with pytest.raises(ZeroDivisionError, match="no way on"):
