@@ -38,7 +38,7 @@ quick: .venv/ready  ## check the style and the mathematics only (half a minute)
 format: .venv/ready  ## lay out all code, that of the notebook, too, as ruff does
 	$(BIN)/ruff format .
 
-mutants: .venv/ready  ## change network and training in two thousand ways, one at a time: does a test notice? (20 minutes)
+mutants: .venv/ready  ## change network and training in two thousand ways, one at a time: does a test notice? (ten minutes)
 	$(BIN)/pip install --quiet --editable '.[mutants]'
 	rm -rf mutants
 	$(BIN)/mutmut run

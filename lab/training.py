@@ -281,7 +281,8 @@ def _errors_end(run):
         if run.done == 0:
             raise
         place = traceback.extract_tb(error.__traceback__)[-1]
-        run.stopped = f"step {run.done:,}: {type(error).__name__} in line {place.lineno} of {place.name}: {error}"
+        cause = f"{type(error).__name__} in line {place.lineno} of {place.name}: {error}".removesuffix(": ")
+        run.stopped = f"step {run.done:,}: {cause}"
 
 
 def train(

@@ -167,6 +167,12 @@ def test_an_optimiser_that_a_file_cannot_hold_is_named_and_the_run_goes_on(tmp_p
     assert not list(tmp_path.iterdir())
 
 
+def test_the_bar_of_a_run_that_goes_on_begins_where_it_was_interrupted(tmp_path, capsys):
+    train(tmp_path / "run.npz", optimizer=interrupting(rnn.Adam, 33))
+    train(tmp_path / "run.npz", progress=True)
+    assert " 33/60 " in capsys.readouterr().out
+
+
 def test_a_finished_run_is_not_run_again(tmp_path):
     path = tmp_path / "run.npz"
     first = train(path)

@@ -1,4 +1,4 @@
-"""The house: the book is what its README says, and the dependency lists agree."""
+"""The project: the book is what its README says, and the dependency lists agree."""
 
 import re
 import tomllib

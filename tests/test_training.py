@@ -237,9 +237,11 @@ def test_training_works_outside_the_main_thread():
 
 
 def test_training_shows_epoch_and_smooth_loss(capsys):
-    train(steps=3, progress=True)
+    training.train(rnn.init_params(VOCAB.size, 12), Reading(IDS), steps=3)
     bar = capsys.readouterr().out
     assert re.search(r"epoch 1, smooth loss \d\d\.\d\d: .* 0/3 .*step", bar) and bar.endswith("\r")  # it is wiped out
+    train(steps=501, seq_length=5, progress=True)
+    assert re.search(r"epoch 3, smooth loss \d\d\.\d\d: .* 500/501 ", capsys.readouterr().out)
     train(steps=3, progress=False)
     assert capsys.readouterr().out == ""
 
@@ -448,6 +450,17 @@ def test_an_error_in_a_later_step_ends_training_with_what_was_learned_and_names_
     assert result.best_step == result.smooth_losses.argmin()  # which may be the step whose update failed
     with np.load(tmp_path / "run.npz") as file:
         assert len(file["losses"]) == 20  # the last good one is kept
+
+
+def test_an_error_without_a_message_is_named_by_its_kind():
+    class Silent(rnn.AdaGrad):
+        def step(self, params, grads, rate):
+            if params.b.any():  # from the second step on
+                raise StopIteration
+            super().step(params, grads, rate)
+
+    with pytest.warns(RuntimeWarning, match=r"stopped at step 1: StopIteration in line \d+ of step; what was learned"):
+        train(optimizer=Silent)
 
 
 @pytest.mark.parametrize("part", ["backward", "optimizer"])
