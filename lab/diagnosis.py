@@ -99,7 +99,7 @@ def diagnose(comparisons):
     if None in groups:
         wrong = groups.pop(None)
         groups[_where_to_look(wrong, failed[0].params, networks[0])] = wrong
-    said = [f"{_and(names)} wrong: {cause}." for cause, names in groups.items()]
+    said = [f"{_and(names)} {'are' if names[1:] else 'is'} wrong: {cause}." for cause, names in groups.items()]
     if len(failed) < len(comparisons):
         said.append(f"This shows only {_and([comparison.point for comparison in failed])}.")
     if failed[0].x is not None and networks[0] is None:
@@ -115,22 +115,22 @@ def _and(names):
 def _where_to_look(wrong, params, network):
     """Without a cause, the pattern of what is wrong says where the error is."""
     if network is None and set(params) != set(Params.names):
-        return "no simple change makes it right, so begin at the entry that differs most"
+        return "no simple change makes it right; begin at the entry that differs most"
     roles = {name: name for name in params} if network is None else network.roles
-    return _PATTERNS.get(frozenset(map(roles.get, wrong)), "the first step that they share is the place to look")
+    return _PATTERNS.get(frozenset(map(roles.get, wrong)), "look at the first step that they share")
 
 
 _PATTERNS = {
     frozenset(wrong.split()): place
     for wrong, place in {
-        "W U V b c": "everything flows from dL/do_t = p_t - y_t, so the error is there",
-        "W U b": "V and c are right, so dL/do_t is; the error is in the recurrence, in dL/dh_t or in dL/da_t",
-        "V c": "the sums over t of dL/do_t",
-        "W": "the recurrence is right, so it is the sum of dL/da_t h_{t-1}^T: which h, and from which step on",
-        "U": "the recurrence is right, so it is the sum of dL/da_t x_t^T: which column, and characters that repeat",
-        "V": "dL/do_t is right, so it is the sum of dL/do_t h_t^T: which h, and from which step on",
-        "b": "the recurrence is right, so it is the sum of dL/da_t, which may lack a step",
-        "c": "dL/do_t is right, so it is the sum of dL/do_t, which may lack a step",
+        "W U V b c": "everything flows from g_t = p_t - y_t, so the error is there",
+        "W U b": "V and c are right, so g_t = p_t - y_t is, and the error is in the recurrence of delta_t = dL/da_t",
+        "V c": "the error is in the sums of g_t = p_t - y_t",
+        "W": "delta_t = dL/da_t is right, so the error is in the sum of delta_t h_{t-1}^T: which h, from which step on",
+        "U": "delta_t = dL/da_t is right, so the error is in the sum of delta_t x_t^T: which x, repeated characters",
+        "V": "g_t = p_t - y_t is right, so the error is in the sum of g_t h_t^T: which h, from which step on",
+        "b": "delta_t = dL/da_t is right, so the error is in its sum, which may lack a step",
+        "c": "g_t = p_t - y_t is right, so the error is in its sum, which may lack a step",
     }.items()
 }
 
@@ -152,7 +152,9 @@ def _simple_changes(comparison, name, sizes):
     if not np.isfinite(a).all():
         return ["not finite"]
     if not n[known].any():
-        return ["not zero, but the loss does not depend on it: does loss compute from the params that it is given?"]
+        return [
+            "not zero, although the loss does not depend on it (it must be computed from the params that it is given)"
+        ]
     if not comparison.tells(n):
         return []
     if not a.any():
@@ -163,7 +165,7 @@ def _simple_changes(comparison, name, sizes):
         found.append(_in_words(factor, sizes))
     limit = np.abs(a).max()
     if (limit.is_integer() or np.count_nonzero(np.abs(a) == limit) > 1) and comparison.agree(a, n.clip(-limit, limit)):
-        found.append(f"what is right, clipped to [-{limit:g}, {limit:g}]: clip after the check")
+        found.append(f"what is right, clipped to [-{limit:g}, {limit:g}]; clip after the check")
     if a.ndim == 2 and a.shape == a.T.shape and comparison.agree(a.T, n):
         found.append("the transpose of what is right")
     for axis, size in enumerate(a.shape):
@@ -183,8 +185,8 @@ def _in_words(factor, sizes):
         return f"{factor:.4g} times what is right"
     over = f"{sizes[count]} = {count}" if count in sizes else f"{count}"
     if factor > 1:
-        return f"{count} times what is right: a sum over {over} in place of the mean?"
-    return f"1/{count} of what is right: a mean over {over} in place of the sum?"
+        return f"{count} times what is right, as with a sum over {over} in place of the mean"
+    return f"1/{count} of what is right, as with a mean over {over} in place of the sum"
 
 
 # ------------------------------------------------------------------------------------------------ the lab's network
@@ -290,7 +292,7 @@ def _known_mistakes(comparison, network):
         for bug in BUGS:
             if explained(comparison.params, bug.backward(params, x, y, fwd)):
                 for name in causes:
-                    causes[name].append(f"what comes out of a known bug: {bug.name}")
+                    causes[name].append(f'exactly what the bug "{bug.name}" gives')
         for cause, gradients in steps:
             for name in causes:
                 if explained([name], gradients):
@@ -304,10 +306,10 @@ def _single_steps(network, fwd):
     one_hot = np.eye(params.vocab_size)
     g = (fwd.p - one_hot[y]) / (y.size // len(y))
     for cause, part in (
-        ("what the first step alone gives: = in place of +=?", slice(0, 1)),
+        ("what the first step alone gives, as with = in place of +=", slice(0, 1)),
         ("what the last step alone gives", slice(-1, None)),
-        ("what is right, but for the first step, which is not counted", slice(1, None)),
-        ("what is right, but for the last step, which is not counted", slice(0, -1)),
+        ("what is right but for the first step, which is not counted", slice(1, None)),
+        ("what is right but for the last step, which is not counted", slice(0, -1)),
     ):
         delta, g_t, x_t, before, h = (
             a[part].reshape(-1, a.shape[-1]) for a in (fwd.delta, g, one_hot[x], fwd.h[:-1], fwd.h[1:])

@@ -277,7 +277,7 @@ def check(
     >>> A, target, w = rng.normal(size=(5, 3)), rng.normal(size=(5, 1)), rng.normal(size=(3, 1))
     >>> result = check(lambda w: np.mean((A @ w - target) ** 2), w, A.T @ (A @ w - target) / 5, progress=False)
     >>> result.diagnosis
-    'params wrong: 0.5 times what is right.'
+    'params is wrong: 0.5 times what is right.'
     """
     if not callable(loss):
         raise ValueError(

@@ -3,11 +3,6 @@
 import sys
 from contextlib import suppress
 
-try:
-    from tqdm import tqdm
-except ImportError:  # the gradient check needs NumPy alone
-    tqdm = None
-
 
 def bar(items, shown=True, **options):
     """A progress bar that is gone when it is done. TQDM_DISABLE=1 hides those that are shown, too.
@@ -22,7 +17,9 @@ def bar(items, shown=True, **options):
     **options
         Those of `tqdm`.
     """
-    if tqdm is None:
+    try:
+        from tqdm import tqdm
+    except ImportError:  # the gradient check needs NumPy alone
         return items
     # On stdout, because in a notebook what is gone from stderr leaves an empty red strip behind.
     options |= {} if shown else {"disable": True}

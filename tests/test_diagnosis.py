@@ -33,23 +33,23 @@ def said_of_squares(change, shape=(4, 5), **kwargs):
         (lambda g: -g, (4, 5), "-1 times what is right"),
         (lambda g: g / 2, (4, 5), "0.5 times what is right"),
         (lambda g: 1.75 * g, (4, 5), "1.75 times what is right"),
-        (lambda g: 25 * g, (4, 5), "25 times what is right: a sum over 25 in place of the mean?"),
-        (lambda g: g / 25, (4, 5), "1/25 of what is right: a mean over 25 in place of the sum?"),
-        (lambda g: g.clip(-1, 1), (4, 5), "what is right, clipped to [-1, 1]: clip after the check"),
-        (lambda g: g.clip(-1.3, 1.3), (4, 5), "what is right, clipped to [-1.3, 1.3]: clip after the check"),
+        (lambda g: 25 * g, (4, 5), "25 times what is right, as with a sum over 25 in place of the mean"),
+        (lambda g: g / 25, (4, 5), "1/25 of what is right, as with a mean over 25 in place of the sum"),
+        (lambda g: g.clip(-1, 1), (4, 5), "what is right, clipped to [-1, 1]; clip after the check"),
+        (lambda g: g.clip(-1.3, 1.3), (4, 5), "what is right, clipped to [-1.3, 1.3]; clip after the check"),
         (lambda g: g.T, (4, 4), "the transpose of what is right"),
         (lambda g: np.roll(g, 1, axis=0), (4, 5), "what is right, with its rows shifted by one"),
         (lambda g: np.roll(g, -1, axis=1), (4, 5), "what is right, with its columns shifted by one"),
         (lambda g: np.r_[g[1:], 0 * g[:1]], (5, 1), "what is right, with its entries shifted by one"),
         (lambda g: np.r_[0, g[:-1]], (5,), "what is right, with its entries shifted by one"),
         (lambda g: np.roll(g, 1, axis=2), (2, 3, 4), "what is right, with its axis 2 shifted by one"),
-        (lambda g: g + 1, (4, 5), "no simple change makes it right, so begin at the entry that differs most"),
-        (lambda g: 3 * g, (1, 1), "no simple change makes it right, so begin at the entry that differs most"),
+        (lambda g: g + 1, (4, 5), "no simple change makes it right; begin at the entry that differs most"),
+        (lambda g: 3 * g, (1, 1), "no simple change makes it right; begin at the entry that differs most"),
     ],
 )
 def test_what_would_make_a_gradient_right_is_named(change, shape, words):
     for entries in (None, 6):
-        assert said_of_squares(change, shape, entries=entries) == f"w wrong: {words}."
+        assert said_of_squares(change, shape, entries=entries) == f"w is wrong: {words}."
 
 
 def test_causes_are_named_with_central_differences_as_well():
@@ -61,26 +61,28 @@ def test_causes_are_named_with_central_differences_as_well():
 def test_gradients_that_share_a_cause_share_a_sentence():
     a, b = {name: np.random.default_rng(0).normal(size=3) for name in "uvwx"}, {"u": 2, "v": 4, "w": 4, "x": 4}
     words = said(lambda p: sum((p[name] ** 2).sum() for name in p), a, {name: b[name] * a[name] for name in a})
-    assert words == "v, w and x wrong: 2 times what is right."
+    assert words == "v, w and x are wrong: 2 times what is right."
     words = said(
         lambda p: sum((p[name] ** 2).sum() for name in p),
         a,
         {name: b[name] * a[name] for name in a} | {"v": 0 * a["v"]},
     )
-    assert words == "v wrong: zero. w and x wrong: 2 times what is right."
+    assert words == "v is wrong: zero. w and x are wrong: 2 times what is right."
 
 
 def test_a_loss_that_does_not_use_its_params_is_suspected():
     w = {"w": np.ones(3)}
     words = said(lambda p: (w["w"] ** 2).sum(), w, {"w": 2 * w["w"]})
-    assert words.startswith("w wrong: not zero, but the loss does not depend on it: does loss compute from the params")
+    assert words.startswith(
+        "w is wrong: not zero, although the loss does not depend on it (it must be computed from the params"
+    )
 
 
 def test_nothing_is_read_into_the_rounding_of_a_gradient_that_is_zero():
     A, target = np.random.default_rng(0).normal(size=(9, 3)), np.arange(9.0)
     best = np.linalg.lstsq(A, target, rcond=None)[0]
     words = said(lambda w: ((A @ w - target) ** 2).sum(), best, np.ones(3))
-    assert words == "params wrong: no simple change makes it right, so begin at the entry that differs most."
+    assert words == "params is wrong: no simple change makes it right; begin at the entry that differs most."
 
 
 # ------------------------------------------------------------------------------------------------ the lab's network
@@ -118,7 +120,7 @@ def test_every_classic_bug_is_named_in_code_as_the_handout_asks_for(bug, mean, l
     for B in (1, 3)[bug == 7 :]:
         problem = handout.make(m=5, K=5, T=6, B=B, seed=bug)
         words = said_of_handout(handout.gradients(*problem, mean, bug), problem, mean, layout, entries=4)
-        assert f"wrong: what comes out of a known bug: {BUGS[bug].name}." in words
+        assert f'wrong: exactly what the bug "{BUGS[bug].name}" gives.' in words
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -126,16 +128,18 @@ def test_a_sum_in_place_of_a_mean_over_the_steps_is_named(layout):
     problem = handout.make(T=6)
     summed, averaged = (handout.gradients(*problem, mean) for mean in (False, True))
     names = "array 0, array 1, array 2, array 3 and array 4" if layout == "unnamed" else "b, c, U, W and V"
-    words = f"{names} wrong: 6 times what is right: a sum over T = 6 in place of the mean?"
+    words = f"{names} are wrong: 6 times what is right, as with a sum over T = 6 in place of the mean."
     assert said_of_handout(summed, problem, True, layout).startswith(words)
-    words = f"{names} wrong: 1/6 of what is right: a mean over T = 6 in place of the sum?"
+    words = f"{names} are wrong: 1/6 of what is right, as with a mean over T = 6 in place of the sum."
     assert said_of_handout(averaged, problem, False, layout).startswith(words)
 
 
 def test_a_sum_over_a_batch_of_two_is_named_by_its_letter():
     problem = handout.make(B=2)
     grads = handout.gradients(*problem)
-    assert "1/2 of what is right: a mean over B = 2" in said_of_handout({n: g / 2 for n, g in grads.items()}, problem)
+    assert "1/2 of what is right, as with a mean over B = 2" in said_of_handout(
+        {n: g / 2 for n, g in grads.items()}, problem
+    )
 
 
 @pytest.mark.parametrize("B", [1, 3])
@@ -143,10 +147,10 @@ def test_a_sum_over_a_batch_of_two_is_named_by_its_letter():
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
-        (slice(0, 1), "what the first step alone gives: = in place of +=?"),
+        (slice(0, 1), "what the first step alone gives, as with = in place of +="),
         (slice(-1, None), "what the last step alone gives"),
-        (slice(1, None), "what is right, but for the first step, which is not counted"),
-        (slice(0, -1), "what is right, but for the last step, which is not counted"),
+        (slice(1, None), "what is right but for the first step, which is not counted"),
+        (slice(0, -1), "what is right but for the last step, which is not counted"),
     ],
 )
 def test_steps_that_are_not_counted_are_named(steps, words, name, B):
@@ -154,30 +158,31 @@ def test_steps_that_are_not_counted_are_named(steps, words, name, B):
     grads = handout.gradients(*problem)
     grads[name] = handout.gradients(*problem, steps=steps)[name]
     if steps.start == 1 and name in "Wb":
-        words = f"what comes out of a known bug: {BUGS[4 if name == 'W' else 5].name}"
-    assert said_of_handout(grads, problem) == f"{name} wrong: {words}."
+        bug = BUGS[{"W": 4, "b": 5}[name]]
+        words = f'exactly what the bug "{bug.name}" gives'
+    assert said_of_handout(grads, problem) == f"{name} is wrong: {words}."
 
 
 def test_without_a_cause_the_pattern_of_what_is_wrong_says_where_to_look():
     problem = handout.make(m=4, K=3, T=3)
     for names, words in [
-        ("bcUWV", "everything flows from dL/do_t = p_t - y_t, so the error is there"),
-        ("bUW", "V and c are right, so dL/do_t is; the error is in the recurrence, in dL/dh_t or in dL/da_t"),
-        ("cV", "the sums over t of dL/do_t"),
-        ("W", "the recurrence is right, so it is the sum of dL/da_t h_{t-1}^T: which h, and from which step on"),
-        ("U", "the recurrence is right, so it is the sum of dL/da_t x_t^T: which column, and characters that repeat"),
-        ("V", "dL/do_t is right, so it is the sum of dL/do_t h_t^T: which h, and from which step on"),
-        ("b", "the recurrence is right, so it is the sum of dL/da_t, which may lack a step"),
-        ("c", "dL/do_t is right, so it is the sum of dL/do_t, which may lack a step"),
-        ("cW", "the first step that they share is the place to look"),
+        ("bcUWV", "everything flows from g_t = p_t - y_t, so the error is there"),
+        ("bUW", "V and c are right, so g_t = p_t - y_t is, and the error is in the recurrence of delta_t = dL/da_t"),
+        ("cV", "the error is in the sums of g_t = p_t - y_t"),
+        ("W", "so the error is in the sum of delta_t h_{t-1}^T: which h, from which step on"),
+        ("U", "so the error is in the sum of delta_t x_t^T: which x, repeated characters"),
+        ("V", "so the error is in the sum of g_t h_t^T: which h, from which step on"),
+        ("b", "delta_t = dL/da_t is right, so the error is in its sum, which may lack a step"),
+        ("c", "g_t = p_t - y_t is right, so the error is in its sum, which may lack a step"),
+        ("cW", "look at the first step that they share"),
     ]:
         grads = handout.gradients(*problem)
         for name in names:
             grads[name][0, 0] += 1
         for layout in ("columns", "rows", "unnamed"):
-            assert said_of_handout(grads, problem, layout=layout).endswith(f" wrong: {words}.")
+            assert said_of_handout(grads, problem, layout=layout).endswith(f"{words}.")
         network, X, Y, h0 = problem
-        assert said(lambda p: handout.loss(p, X, Y, h0), network, grads).endswith(f" wrong: {words}.")  # noqa: B023
+        assert said(lambda p: handout.loss(p, X, Y, h0), network, grads).endswith(f"{words}.")  # noqa: B023
 
 
 def test_what_is_not_the_network_of_the_lab_is_said():
@@ -208,7 +213,7 @@ def test_the_plain_code_of_the_lab_passes_and_its_bugs_are_named():
     assert said(loss, tuple(params), grads, x=x, y=y, h0=h0, entries=9) == "Every gradient agrees."
     wrong = BUGS[0].backward(params, x, y, rnn.forward(params, x, y, h0))
     words = said(loss, tuple(params), tuple(wrong), x=x, y=y, h0=h0, entries=9)
-    assert words == f"array 0, array 1 and array 3 wrong: what comes out of a known bug: {BUGS[0].name}."
+    assert words == f'array 0, array 1 and array 3 are wrong: exactly what the bug "{BUGS[0].name}" gives.'
 
 
 # ------------------------------------------------------------------------------------------------ at several points
@@ -218,9 +223,9 @@ def test_what_is_said_of_several_points_holds_at_all_of_them():
     def said_of(bug):
         return check_gradients(backward=BUGS[bug].backward, progress=False).diagnosis
 
-    assert said_of(0) == f"W, U and b wrong: what comes out of a known bug: {BUGS[0].name}."
+    assert said_of(0) == f'W, U and b are wrong: exactly what the bug "{BUGS[0].name}" gives.'
     where = "with sigma = 0.5, h0 not 0 and with sigma = 0.5, h0 not 0, B = 3"
-    assert said_of(4) == f"W wrong: what comes out of a known bug: {BUGS[4].name}. This shows only {where}."
+    assert said_of(4) == f'W is wrong: exactly what the bug "{BUGS[4].name}" gives. This shows only {where}.'
     calls = []
 
     def inconsistent(*point):

@@ -389,7 +389,7 @@ def test_a_check_prints_as_a_table_with_a_diagnosis():
     assert lines[0].split() == ["difference", "relative", "worst", "entry", "yours", "numerical"]
     assert lines[1].split() == ["w", "3.7e+00", "5.0e-01", "[0,", "2]", "3", "6", "WRONG"]
     assert lines[2].split()[-3:] == ["1", "1", "passed"]
-    assert lines[3:] == ["Complex step: a relative error below 1e-10 passes.", "w wrong: 0.5 times what is right."]
+    assert lines[3:] == ["Complex step: a relative error below 1e-10 passes.", "w is wrong: 0.5 times what is right."]
     assert str(check_gradients(progress=False)).count("\nwith sigma") == 3
 
 
@@ -498,6 +498,24 @@ def test_an_error_inside_the_loss_comes_out_as_it_is():
 def test_the_examples_in_the_docstrings_come_out_as_shown():
     results = doctest.testmod(gradcheck)
     assert results.attempted and not results.failed
+
+
+def test_the_five_lines_in_the_readme_check_code_as_the_handout_asks_for(capsys):
+    section = (ROOT / "README.md").read_text().partition("## Check your own gradient")[2].partition("\n## ")[0]
+    code = "\n".join(line[4:] for line in section.splitlines() if line.startswith("    ") or not line)
+    rnn, X, Y, h0 = handout.make()
+
+    def compute_loss(X, Y, h0, rnn):
+        return handout.loss(rnn, X, Y, h0, mean=True)
+
+    def compute_gradients(X, Y, h0, rnn):
+        averaged, summed = (handout.gradients(rnn, X, Y, h0, mean) for mean in (True, False))
+        return averaged | {"b": summed["b"], "W": summed["W"]}
+
+    exec(code, {name: value for name, value in locals().items() if name != "code"})
+    says = capsys.readouterr().out.splitlines()[-1]
+    assert says == "b and W are wrong: 25 times what is right, as with a sum over T = 25 in place of the mean."
+    assert says in section
 
 
 def test_a_check_needs_nothing_but_numpy():

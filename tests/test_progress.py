@@ -67,3 +67,9 @@ def test_a_stdout_that_breaks_does_not_end_what_the_bar_counts(name, monkeypatch
         result = train(steps=30, progress=True)
     same(result, whole)
     assert result.stopped == ""
+
+
+def test_without_tqdm_the_work_is_done_without_a_bar(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert list(bar(range(3), desc="working")) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
