@@ -166,7 +166,7 @@ def _hold(tex, held):
     def rows(match):
         name, columns, body = match.groups()
         bracketed = re.search(r"\\left(?:[(\[|]|\\\{)\s*$", match.string[: match.start()])
-        alone = re.sub(r"\\(begin|end)\{equation\*?\}", "", tex).strip() == match[0]
+        alone = re.sub(rf"\\(begin|end)\{{equation\*?\}}|{TAG}", "", tex).strip() == match[0]
         if (alone and name in ALIGNED) or (bracketed and name not in ALIGNED):
             return match[0].replace("\\", "\0")  # pandoc knows these
         if name in ALIGNED:
