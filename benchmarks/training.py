@@ -1,6 +1,6 @@
 """The experiments that are too long for the notebook, in parts: `make long`.
 
-    python benchmarks/training.py                  all parts, three quarters of an hour on two cores
+    python benchmarks/training.py                  all parts, over half an hour on two cores
     python benchmarks/training.py reset lengths    these two
 
 What every run came to is in training.json beside this file as soon as the run ends, with its setting, its seed and the
@@ -85,12 +85,12 @@ PARTS = {  # for each way to train: the arguments of `lab.sweep.run` and, under 
         "the beginning at random": {**ADAM, "text": beginning, "reading": {"order": "random"}},
         "the whole book at random": {**ADAM, "reading": {"order": "random"}},
     },
-    # How many bits does a parameter save?
+    # How many bits do more parameters save? One seed: five of such runs differ by 0.01 bits (recipes)
     "sizes": {
         f"m = {m}": {**BATCHES, "hidden_size": m, "optimizer": partial(rnn.Adam, rate)} for m, rate in RATES.items()
     },
 }  # fmt: skip
-SEEDS = {"recipes": range(5), "reset": range(8), "lengths": range(5), "order": range(5), "sizes": range(3)}
+SEEDS = {"recipes": range(5), "reset": range(8), "lengths": range(5), "order": range(5), "sizes": range(1)}
 
 
 def described(setting):
