@@ -298,7 +298,7 @@ def sizes(networks, ngrams, caption):
             label=name,
         )
     ax.set_xscale("log")
-    ax.set(xlabel="parameters (of an n-gram: counts)", ylabel="bits per character", ylim=(1.55, 3.5))
+    ax.set(xlabel="parameters (of an n-gram: counts)", ylabel="bits per character", xlim=(1e3, None), ylim=(1.55, 3.5))
     ax.legend()
     figure(fig, caption, "Falling curves of bits against parameters, for n-grams and for networks of growing size.")
 

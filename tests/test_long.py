@@ -40,7 +40,8 @@ def training(monkeypatch, tmp_path):
 def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parameters(training):
     training.main()
     results = json.loads(training.RESULTS.read_text(encoding="utf-8"))
-    assert list(results) == ["reset", "recipes"]
+    assert list(results) == ["ngrams", "reset", "recipes"]
+    assert len(results["ngrams"]) == 7
     assert set(results["reset"]["machine"]) == {"processor", "system", "versions"}
     way = results["reset"]["ways"]["no reset"]
     assert way["setting"]["text"] == "three_times"
@@ -57,7 +58,7 @@ def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parame
 def test_a_part_can_be_measured_alone_and_what_is_there_is_kept(training, capsys):
     training.main("recipes")
     before = json.loads(training.RESULTS.read_text(encoding="utf-8"))
-    assert list(before) == ["recipes"]
+    assert list(before) == ["ngrams", "recipes"]
     del before["recipes"]["ways"]["other"]["seeds"]["0"]
     before["recipes"]["ways"]["best"]["seeds"]["0"]["bits"] = "kept"
     training.RESULTS.write_text(json.dumps(before))
@@ -91,7 +92,8 @@ def test_the_results_in_the_repository_are_those_of_the_settings_in_the_script(m
     monkeypatch.syspath_prepend(BENCHMARKS)
     training = importlib.import_module("training")
     results = json.loads((BENCHMARKS / "training.json").read_text(encoding="utf-8"))
-    assert list(results) == list(training.PARTS)
+    assert list(results) == ["ngrams", *training.PARTS]
+    np.testing.assert_allclose(results["ngrams"], training.ngrams())
     for part, ways in training.PARTS.items():
         assert {name: way["setting"] for name, way in results[part]["ways"].items()} == {
             name: training.described(setting) for name, setting in ways.items()

@@ -87,5 +87,5 @@ def test_the_runs_of_full_length_have_an_entry_for_each_seed():
     assert len(runs) > 1
     for measured in runs.values():
         seeds = {len(measured[name]) for name in ("lowest", "last", "bits")}
-        assert seeds == {5} and measured["characters"] % (25 * measured["steps"]) == 0
+        assert len(seeds) == 1 and min(seeds) >= 5 and measured["characters"] % (25 * measured["steps"]) == 0
         assert all(low <= last for low, last in zip(measured["lowest"], measured["last"], strict=True))
