@@ -161,7 +161,8 @@ def _simple_changes(comparison, name, sizes):
         return ["zero"]
     found = []
     factor = np.vdot(n[known], a[known]) / np.vdot(n[known], n[known])
-    if factor and np.count_nonzero(n[known]) > 1 and comparison.agree(a / factor, n):
+    says_something = factor and not np.isclose(factor, 1, rtol=1e-3)
+    if says_something and np.count_nonzero(n[known]) > 1 and comparison.agree(a / factor, n):
         found.append(_in_words(factor, sizes))
     limit = np.abs(a).max()
     if (limit.is_integer() or np.count_nonzero(np.abs(a) == limit) > 1) and comparison.agree(a, n.clip(-limit, limit)):
