@@ -356,7 +356,10 @@ class Forward:
         m, K, dtype = params.hidden_size, params.vocab_size, params.flat.dtype
         self.loss = np.nan
         self.h = np.empty((shape[0] + 1, *shape[1:], m), dtype)
-        self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)  # stored by columns: sums over K are fast
+        if K < 8 * math.prod(shape):  # stored by columns, sums over a few characters are faster, by rows over many
+            self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)
+        else:
+            self.p = np.empty((*shape, K), dtype)
         self.delta, self.dtanh = np.empty((*shape, m), dtype), np.empty((*shape, m), dtype)
         self.product = np.empty((*shape[1:], m), dtype)
         self.rows = np.arange(math.prod(shape))
@@ -407,9 +410,8 @@ def hidden_states(params, x, h0, fwd):
 
 def logits(params, fwd):
     """Fill fwd.p with o_1, ..., o_T from fwd.h, for `softmax` to turn into p_1, ..., p_T; return its rows."""
-    V_T = params.V.T if fwd.p.ndim == 2 else params.V.T.copy()  # in a batch, faster stored by rows
-    np.matmul(fwd.h[1:], V_T, out=fwd.p)
     o = _rows(fwd.p)
+    np.matmul(_rows(fwd.h[1:]), params.V.T, out=o)
     o += params.c  # o_t = V h_t + c
     return o
 
@@ -523,11 +525,9 @@ def backward(params, x, y, fwd, out=None):
     T, B, rows = len(y), y.size // len(y), fwd.rows
     W = params.W if x.ndim == 1 else params.W.copy()  # in a batch, faster stored by rows
     h_prev, h, delta = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.delta)
-    x_one_hot = np.zeros((T * B, params.vocab_size), h.dtype)  # for dL/dU: one product with it is
-    x_one_hot[rows, x.ravel()] = 1  # faster than adding each delta_t to its column
     g = _rows(fwd.p) / B
     g[rows, y.ravel()] -= 1 / B  # g_t = (p_t - y_t) / B: L is the mean over the batch
-    np.matmul(g.reshape(fwd.p.shape), params.V, out=fwd.delta)  # V^T g_t: h_t acts through o_t
+    np.dot(g, params.V, out=delta)  # V^T g_t: h_t acts through o_t
     np.subtract(1, np.square(fwd.h[1:], out=fwd.dtanh), out=fwd.dtanh)  # tanh'(a_t) = 1 - h_t^2
     carried = fwd.product  # W^T delta_{t+1}: h_t acts through a_{t+1}
     carried[...] = 0  # delta_{T+1} = 0: nothing comes from beyond the last step
@@ -536,11 +536,35 @@ def backward(params, x, y, fwd, out=None):
         delta_t *= dtanh_t  # delta_t = (V^T g_t + W^T delta_{t+1}) * (1 - h_t^2)
         delta_t.dot(W, carried)  # to the step before
     np.dot(h_prev.T, delta, out=out.W.T)  # dL/dW = sum_t delta_t h_{t-1}^T
-    np.dot(x_one_hot.T, delta, out=out.U.T)  # dL/dU = sum_t delta_t x_t^T
+    sum_by_character(delta, x.ravel(), out=out.U.T)  # dL/dU = sum_t delta_t x_t^T
     np.dot(fwd.ones, delta, out=out.b)  # dL/db = sum_t delta_t
     np.dot(g.T, h, out=out.V)  # dL/dV = sum_t g_t h_t^T
     np.dot(fwd.ones, g, out=out.c)  # dL/dc = sum_t g_t
     return out
+
+
+def sum_by_character(values, x, out):
+    """Sum the rows that belong to the same character: dL/dU = sum_t delta_t x_t^T without the zeros of x_t.
+
+    Parameters
+    ----------
+    values : ndarray (N, m)
+        A row a character of the text: delta_t.
+    x : int ndarray (N,)
+        The characters.
+    out : ndarray (K, m)
+        Row k becomes the sum of the rows n with x[n] = k: 0 for a character that does not occur.
+    """
+    if x.size * len(out) < 10_000:  # for a short text of few characters, one product with all x_t is quickest
+        x_one_hot = np.zeros((x.size, len(out)), values.dtype)
+        x_one_hot[np.arange(x.size), x] = 1
+        np.dot(x_one_hot.T, values, out=out)
+        return
+    order = x.argsort(kind="stable")
+    x = x[order]
+    starts = np.flatnonzero(np.append(True, x[1:] != x[:-1]))  # of each character that occurs
+    out.fill(0)
+    out[x[starts]] = np.add.reduceat(values.take(order, axis=0), starts, axis=0)
 
 
 def bits_per_character(params, ids, h0=None):
