@@ -356,10 +356,9 @@ class Forward:
         m, K, dtype = params.hidden_size, params.vocab_size, params.flat.dtype
         self.loss = np.nan
         self.h = np.empty((shape[0] + 1, *shape[1:], m), dtype)
-        if K < 8 * math.prod(shape):  # stored by columns, sums over a few characters are faster, by rows over many
-            self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)
-        else:
-            self.p = np.empty((*shape, K), dtype)
+        self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)  # stored by columns: sums over a small K are fast
+        if K > 8 * math.prod(shape):
+            self.p = np.empty((*shape, K), dtype)  # stored by rows: sums over a large one are
         self.delta, self.dtanh = np.empty((*shape, m), dtype), np.empty((*shape, m), dtype)
         self.product = np.empty((*shape[1:], m), dtype)
         self.rows = np.arange(math.prod(shape))
@@ -402,10 +401,10 @@ def hidden_states(params, x, h0, fwd):
     fwd.h[0] = h0
     params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")  # U x_t, for all t: a column of U
     fwd.h[1:] += params.b  # h_t is U x_t + b until the loop comes to it
-    W_T, W_h = params.W.T, fwd.product
+    W_T, W_h, tanh = params.W.T, fwd.product, np.tanh
     for h_prev, h_t in fwd.steps:  # only this must go step by step
         h_t += h_prev.dot(W_T, W_h)  # a_t = W h_{t-1} + U x_t + b
-        np.tanh(h_t, out=h_t)  # h_t = tanh(a_t)
+        tanh(h_t, h_t)  # h_t = tanh(a_t)
 
 
 def logits(params, fwd):
@@ -522,7 +521,7 @@ def backward(params, x, y, fwd, out=None):
             raise ValueError("fwd must be what forward returned for these params, x and y.")
         x, y, _ = _checked(params, x, y, fwd.h[0])
         out = params.like(np.empty_like(params.flat))
-    T, B, rows = len(y), y.size // len(y), fwd.rows
+    B, rows = y.size // len(y), fwd.rows
     W = params.W if x.ndim == 1 else params.W.copy()  # in a batch, faster stored by rows
     h_prev, h, delta = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.delta)
     g = _rows(fwd.p) / B
@@ -549,13 +548,13 @@ def sum_by_character(values, x, out):
     Parameters
     ----------
     values : ndarray (N, m)
-        A row a character of the text: delta_t.
+        A row for each character of a text: delta_t.
     x : int ndarray (N,)
         The characters.
     out : ndarray (K, m)
-        Row k becomes the sum of the rows n with x[n] = k: 0 for a character that does not occur.
+        Row k becomes the sum of the rows n with x[n] = k; 0 where there is none.
     """
-    if x.size * len(out) < 10_000:  # for a short text of few characters, one product with all x_t is quickest
+    if x.size * len(out) < 10_000:  # a short text, few characters: one product with all x_t is quickest
         x_one_hot = np.zeros((x.size, len(out)), values.dtype)
         x_one_hot[np.arange(x.size), x] = 1
         np.dot(x_one_hot.T, values, out=out)
@@ -603,21 +602,10 @@ def bits_per_character(params, ids, h0=None):
 
 
 def pieces(*vectors, size=1 << 15):
-    """The same pieces of several vectors, one piece after the other.
+    """The same piece of several vectors (N,), then the next one: views of `size` numbers, the last of what is left.
 
-    What is computed from one piece is still in the cache for what follows, and no large arrays come and go: with a
-    million parameters that makes a step of AdaGrad a little faster and one of Adam five times as fast.
-
-    Parameters
-    ----------
-    *vectors : ndarray (N,)
-    size : int
-        Of a piece; the last one may be shorter. The network of the report is one piece.
-
-    Yields
-    ------
-    list of ndarray
-        A view of each vector.
+    No large array comes and goes: with a million parameters that makes Adam five times as fast. The network of the
+    report is one piece.
     """
     for start in range(0, len(vectors[0]), size):
         yield [vector[start : start + size] for vector in vectors]
