@@ -43,6 +43,7 @@ lab: .venv/ready  ## open the notebook in JupyterLab
 
 bench: .venv/ready  ## measure the speed beside other libraries (those of the extra [bench] that are installed)
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/page.py
 
 long: .venv/ready  ## train the full-length runs of the report from five seeds (half an hour)
 	$(BIN)/python benchmarks/training.py
