@@ -49,6 +49,7 @@ lab: .venv/ready  ## open the notebook in JupyterLab
 
 bench: .venv/ready  ## measure the speed beside other libraries (those of the extra [bench] that are installed)
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/page.py
 
 long: .venv/ready  ## make the experiments that are too long for the notebook (over half an hour); a part: make long PARTS=reset
 	$(BIN)/python benchmarks/training.py $(PARTS)

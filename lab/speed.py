@@ -1,12 +1,16 @@
 """From the equations as they stand to rnn_core, in steps: what makes a small network in NumPy fast.
 
 Each function below changes a few lines of the one before it, the first of them those of `lab.plain`, and leaves the
-mathematics alone; the last two rungs are rnn_core itself. All learn the same from the same book, so their losses agree
-to rounding.
+mathematics alone; the last rung is rnn_core itself. `agreement` proves that all compute the same, `ladder` measures.
+
+References
+----------
+.. [1] N. Higham, "Accuracy and stability of numerical algorithms", 2nd edition, SIAM 2002, section 3.1 (the error of an
+   inner product, whatever the order of its sum).
 """
 
 import time
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -84,6 +88,21 @@ def _for_all_t(params, x, y, h0):
     return h, delta, g, loss
 
 
+def by_rnn_core(params, x, y, h0):
+    """The same; states in rows, no array made twice, what a copy or an index costs chosen by size."""
+    fwd = rnn.forward(params, x, y, h0)
+    return fwd.loss, fwd.h[-1], tuple(rnn.backward(params, x, y, fwd))
+
+
+GRADIENTS = {
+    "equations as they stand": as_the_equations,
+    "indices, no one-hot products": with_indices,
+    "U and V outside the loop over t": outside_the_loop,
+    "outer products as one product": one_product,
+    "rnn_core": by_rnn_core,
+}
+
+
 def learn(gradient, params, ids, steps, seq_length=25, one_vector=False):
     """Train with AdaGrad as the course states it, from the beginning of a book.
 
@@ -123,7 +142,7 @@ def learn(gradient, params, ids, steps, seq_length=25, one_vector=False):
     return losses, time.perf_counter() - started
 
 
-def rungs(vocab, ids, hidden_size=100, seq_length=25, seed=0):
+def rungs(vocab, ids, hidden_size=100, seq_length=25, seed=0, dtype=np.float64):
     """The ladder: the name of each rung, and a function that trains on it.
 
     Parameters
@@ -135,26 +154,96 @@ def rungs(vocab, ids, hidden_size=100, seq_length=25, seed=0):
         m and T.
     seed : int
         Of the first parameters, which are the same for all.
+    dtype : dtype
+        Of all rungs: float32 halves the bytes, and so it is no rung.
 
     Returns
     -------
     dict of str: function (steps) -> (losses, seconds)
     """
-    params = rnn.init_params(vocab.size, hidden_size, seed=seed)
+    params = rnn.init_params(vocab.size, hidden_size, seed=seed, dtype=dtype)
 
-    def core(dtype, steps):
-        run = train(params.astype(dtype), Reading(ids, seq_length), steps=steps, progress=False)
+    def core(steps):
+        run = train(params, Reading(ids, seq_length), steps=steps, progress=False)
         return run.losses, run.seconds
 
-    return {
-        "equations as they stand": lambda steps: learn(as_the_equations, params, ids, steps, seq_length),
-        "indices, no one-hot products": lambda steps: learn(with_indices, params, ids, steps, seq_length),
-        "U and V outside the loop over t": lambda steps: learn(outside_the_loop, params, ids, steps, seq_length),
-        "outer products as one product": lambda steps: learn(one_product, params, ids, steps, seq_length),
-        "one vector for the optimiser": lambda steps: learn(one_product, params, ids, steps, seq_length, True),
-        "rnn_core: rows, in place": partial(core, np.float64),
-        "rnn_core in float32": partial(core, np.float32),
+    def plainly(name, **options):
+        return lambda steps: learn(GRADIENTS[name], params, ids, steps, seq_length, **options)
+
+    *names, last, fast = GRADIENTS
+    return {name: plainly(name) for name in (*names, last)} | {
+        "one vector for the optimiser": plainly(last, one_vector=True),
+        fast: core,
     }
+
+
+class Agreement(NamedTuple):
+    """How far one step on a rung is from the equations as they stand in float64.
+
+    Attributes
+    ----------
+    rung, dtype : str
+    loss, gradient : float
+        The difference of the loss, over L + T; and the norm of the difference of the gradient, over the norm of what
+        the gradient would be if all its terms had the same sign, so that none could cancel another.
+    bound : float
+        What rounding can make of them at most: 2 (T + 1) (m + K + 10) times the distance from 1 to the next number of
+        that type.
+    """
+
+    rung: str
+    dtype: str
+    loss: float
+    gradient: float
+    bound: float
+
+    @property
+    def holds(self):
+        """Whether rounding alone explains both."""
+        return max(self.loss, self.gradient) <= self.bound
+
+
+def agreement(vocab, ids, hidden_size=100, seq_length=25, seed=0):
+    """Prove that all rungs compute the same: the loss and the gradient of one step, from the same parameters.
+
+    Only one step, because rounding grows from step to step: where a gradient is nearly 0, AdaGrad's first steps go a
+    whole eta to one side or to the other. Within a step the longest chain of operations that depend on each other runs
+    forward and back through all T steps, with sums of m and of K terms in each: 2 (T + 1) (m + K + 10) operations are
+    enough for it, with 10 for what exp, log, tanh and the divisions add. Each rounds once, by half a unit in the last
+    place; so two ways to compute the same differ by at most so many units of the sum of all terms without their
+    signs, in whatever order they are summed [1]_. (Small parameters, as here before training, do not magnify that.)
+
+    Parameters
+    ----------
+    vocab, ids, hidden_size, seq_length, seed
+        As for `rungs`; ids must have T + 1 characters.
+
+    Returns
+    -------
+    list of Agreement
+        One for each rung and type, float64 and float32.
+    """
+    x, y = ids[:seq_length], ids[1 : seq_length + 1]
+    params = rnn.init_params(vocab.size, hidden_size, seed=seed)
+    h0 = np.random.default_rng(seed).uniform(-1, 1, hidden_size)  # not 0: dL/dW shall have all its terms
+    loss, h, p = plain.forward(params, x, y, h0)
+    exact = _flat(plain.backward(params, x, y, h, p))
+    for t, y_t in enumerate(y, 1):
+        h[t], p[t][y_t] = abs(h[t]), p[t][y_t] + 2  # p_t - y_t becomes p_t + y_t
+    h[0] = abs(h0)
+    terms = _flat(plain.backward([abs(weights) for weights in params], x, y, h, p))
+    operations, rows = 2 * (seq_length + 1) * (hidden_size + vocab.size + 10), []
+    for name, gradient in GRADIENTS.items():
+        for dtype in (np.float64, np.float32):
+            its_loss, _, grads = gradient(params.astype(dtype), x, y, h0.astype(dtype))
+            difference = np.linalg.norm(_flat(grads) - exact) / np.linalg.norm(terms)
+            numbers = abs(its_loss - loss) / (loss + len(x)), difference, operations * np.finfo(dtype).eps
+            rows.append(Agreement(name, np.dtype(dtype).name, *map(float, numbers)))
+    return rows
+
+
+def _flat(grads):
+    return np.concatenate([np.ravel(g) for g in grads])
 
 
 def interleave(runs, steps, seconds, rounds=1000):
@@ -181,12 +270,12 @@ def interleave(runs, steps, seconds, rounds=1000):
     return dict(zip(runs, np.transpose(turns), strict=True))
 
 
-def ladder(vocab, ids, hidden_size=100, seq_length=25, seconds=8.0, steps=50):
+def ladder(vocab, ids, hidden_size=100, seq_length=25, seconds=8.0, steps=50, dtype=np.float64):
     """Measure the rungs from the equations as they stand to rnn_core.
 
     Parameters
     ----------
-    vocab, ids, hidden_size, seq_length
+    vocab, ids, hidden_size, seq_length, dtype
         As for `rungs`.
     seconds : float
         How long to measure, in all; a round that has begun is finished.
@@ -195,9 +284,9 @@ def ladder(vocab, ids, hidden_size=100, seq_length=25, seconds=8.0, steps=50):
 
     Returns
     -------
-    list of (str, float)
-        Each rung and its microseconds per update step, from the slowest on: the least of its turns, because
-        whatever disturbs a measurement makes it longer.
+    dict of str: float
+        For each rung, from the first on, the microseconds per update step: the median of its turns.
     """
-    turns = interleave(rungs(vocab, ids, hidden_size, seq_length), min(steps, (len(ids) - 1) // seq_length), seconds)
-    return [(name, float(times.min())) for name, times in turns.items()]
+    runs = rungs(vocab, ids, hidden_size, seq_length, dtype=dtype)
+    turns = interleave(runs, min(steps, (len(ids) - 1) // seq_length), seconds)
+    return {name: float(np.median(times)) for name, times in turns.items()}

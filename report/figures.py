@@ -161,25 +161,6 @@ def quality(choices, shares, real, caption):
     figure(fig, caption, "Two falling curves: the more words differ from one another, the fewer are in the book.")
 
 
-def speed(times, caption):
-    """Show how long an update step takes.
-
-    Parameters
-    ----------
-    times : dict of str to float
-        In microseconds, the slowest first.
-    caption : str
-    """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.45 + 0.22 * len(times)))
-    ax.barh(list(times), list(times.values()), height=0.6)
-    for name, us in times.items():
-        ax.text(us, name, f" {us:,.0f}", va="center", fontsize=8.5)
-    ax.set(xlabel="microseconds per update step, B = 1", xlim=(0, 1.12 * max(times.values())))
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    figure(fig, caption, "Bars that become shorter from the equations as they stand to rnn_core in float32.")
-
-
 def memory(gradients, contexts, ngrams, lengths, caption):
     """Show how far back the network looks: by its gradient, by the context that helps, and by the T it is trained with.
 
@@ -372,3 +353,63 @@ def surprise(text, bits, guesses, surprising=6.0):
     style = "white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.9; margin: 0"
     passage = f'<p style="{style}">{"".join(parts)}</p><p>bits: {scale}</p>'
     return Shown(html=f'<blockquote class="{IGNORE}" dir="auto">{passage}</blockquote>', plain="".join(plain))
+
+
+def speed_bars(turns, K=79, dtype="float32"):
+    """Draw the time of an update step in every way to make it, in steps of rnn_core: the report and the page of the
+    benchmark show the same figure.
+
+    Parameters
+    ----------
+    turns : list of dict
+        What benchmarks/speed.json has under "turns".
+    K, dtype
+        Which of them: all bars are for one alphabet and one type.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    ratios = {row["B"]: row["ratio"] for row in turns if (row["K"], row["dtype"]) == (K, dtype)}
+    names = list(dict.fromkeys(name for ratio in ratios.values() for name in ratio))
+    height, places, top = 0.24, {}, 0.0
+    for name in names:
+        sizes = [B for B in ratios if name in ratios[B]]
+        places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
+        top += height * len(sizes) + 0.14
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.36 * top))
+    for i, (B, ratio) in enumerate(ratios.items()):
+        at = [places[name, B] for name in ratio]
+        low, median, high = np.transpose(list(ratio.values()))
+        ax.barh(at, median, 0.9 * height, color=COLOURS[i], label=f"B = {B}")
+        ax.errorbar(median, at, xerr=(median - low, high - median), fmt="none", ecolor="0.3", linewidth=0.8)
+        for y, end, value in zip(at, high, median, strict=True):
+            ax.annotate(f"{value:.2f}", (end, y), (3, 0), textcoords="offset points", va="center", fontsize=6.5)
+    middles = [np.mean([y for (other, _), y in places.items() if other == name]) for name in names]
+    ax.axvline(1, color="black", linewidth=0.8)
+    ax.set(
+        xscale="log",
+        yticks=middles,
+        yticklabels=names,
+        xlabel=f"time of an update step, in steps of rnn_core ({dtype})",
+    )
+    ax.tick_params(axis="y", labelsize=8)
+    ax.set_xticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
+    ax.minorticks_off()
+    ax.set_xlim(0.4, 1.5 * max(high for ratio in ratios.values() for *_, high in ratio.values()))
+    ax.margins(y=0.02)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="lower right")
+    return fig
+
+
+def speed(turns, caption):
+    """Show `speed_bars`.
+
+    Parameters
+    ----------
+    turns : list of dict
+    caption : str
+    """
+    figure(speed_bars(turns), caption, "Bars: the time of an update step in every library, in steps of rnn_core.")

@@ -173,6 +173,12 @@ def test_quality_is_a_curve_for_each_way_to_draw(drawn):
     assert [text.get_text() for text in ax.texts] == ["0.5", "1.0", "0.9"]
 
 
-def test_speed_is_a_bar_for_each_way(drawn):
-    (ax,) = drawn(figures.speed, {"slow": 900.0, "fast": 130.0})
-    assert bars(ax) == {"slow": 900.0, "fast": 130.0}
+def test_speed_is_a_bar_for_each_library_and_batch_of_one_type(drawn):
+    turns = [
+        {"K": 79, "dtype": "float32", "B": 1, "ratio": {"PyTorch": [5.0, 6.0, 7.0], "JAX": [0.8, 0.9, 1.0]}},
+        {"K": 79, "dtype": "float32", "B": 16, "ratio": {"PyTorch": [2.0, 3.0, 4.0]}},
+        {"K": 79, "dtype": "float64", "B": 1, "ratio": {"PyTorch": [9.0, 9.0, 9.0]}},
+    ]
+    (ax,) = drawn(figures.speed, turns)
+    assert [patch.get_width() for patch in ax.patches] == [6, 0.9, 3]
+    assert labels(ax) == ["B = 1", "B = 16"]

@@ -201,6 +201,43 @@ def test_float32_agrees_with_float64(problem):
     np.testing.assert_allclose(grads.flat, rnn.backward(params, x, y, double).flat, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_a_network_of_many_characters_does_what_one_without_the_rare_ones_does(batch):
+    """Only its first ten characters occur, and the others are all but impossible: c is -50 for them."""
+    rng = np.random.default_rng(0)
+    few, many = rnn.init_params(10, 4, 0.5, rng), rnn.init_params(2000, 4, 0.5, rng)
+    few.c[:] = 0
+    for name in rnn.Params.names:
+        many_weights, weights = getattr(many, name), getattr(few, name)
+        many_weights[tuple(map(slice, weights.shape))] = weights
+    many.c[10:] = -50
+    x, y = rng.integers(0, 10, (2, 7, *batch))
+    h0 = rng.uniform(-1, 1, (*batch, 4))
+    fwd, expected = rnn.forward(many, x, y, h0), rnn.forward(few, x, y, h0)
+    np.testing.assert_allclose(fwd.loss, expected.loss, rtol=1e-12)
+    grads, expected_grads = rnn.backward(many, x, y, fwd), rnn.backward(few, x, y, expected)
+    for name in rnn.Params.names:
+        g, expected_g = getattr(grads, name), getattr(expected_grads, name)
+        np.testing.assert_allclose(g[tuple(map(slice, expected_g.shape))], expected_g, rtol=1e-9, atol=1e-12)
+    assert not grads.U[:, 10:].any()
+
+
+@given(
+    x=st.lists(st.integers(0, 29), min_size=1, max_size=40),
+    vocab_size=st.sampled_from([30, 1000]),  # one way for a few characters, another for many
+    dtype=st.sampled_from([np.float32, np.float64, np.complex128]),
+)
+def test_sum_by_character_is_the_plain_sum(x, vocab_size, dtype):
+    x = np.array(x)
+    values = np.random.default_rng(0).normal(size=(len(x), 3, 2)).astype(np.float32) @ np.array([1, 1j])
+    values = values.astype(dtype) if np.iscomplexobj(dtype()) else values.real.astype(dtype)
+    expected, out = np.zeros((vocab_size, 3), dtype), np.full((vocab_size, 3), np.nan, dtype)
+    for k, row in zip(x, values, strict=True):
+        expected[k] += row
+    rnn.sum_by_character(values, x, out)
+    np.testing.assert_allclose(out, expected, rtol=len(x) * np.finfo(dtype).eps, atol=len(x) * np.finfo(dtype).eps)
+
+
 def test_the_loss_of_an_ignorant_network_is_T_log_K():
     params = rnn.Params(4, VOCAB.size)
     assert rnn.forward(params, IDS[:25], IDS[1:26], np.zeros(4)).loss == pytest.approx(25 * np.log(VOCAB.size))
@@ -286,6 +323,22 @@ def test_adagrad_is_its_formula():
         g2 = g2 + g * g
         theta = theta - 0.1 * g / np.sqrt(g2 + 1e-8)
         np.testing.assert_allclose(params.flat, theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [rnn.AdaGrad, rnn.Adam])
+def test_an_optimiser_treats_every_piece_of_a_large_network_alike(kind):
+    grads = rnn.Params(20, 2000)
+    grads.flat[:] = np.random.default_rng(0).normal(size=grads.flat.size)
+    large, optimizer = rnn.Params(20, 2000), kind()
+    small = [rnn.Params(1, 1) for _ in range(3)]
+    places = [slice(0, 5), slice(32_766, 32_771), slice(-5, None)]  # the second is cut by the end of a piece
+    single = [kind() for _ in places]
+    for _ in range(2):
+        optimizer.step(large, grads)
+        for params, one, place in zip(small, single, places, strict=True):
+            one.step(params, params.like(grads.flat[place]))
+    for params, place in zip(small, places, strict=True):
+        np.testing.assert_array_equal(large.flat[place], params.flat)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
