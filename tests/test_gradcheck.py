@@ -324,6 +324,7 @@ def test_right_code_that_is_not_fit_for_complex_numbers_is_not_accused_either(pr
     "square",
     [
         lambda w: abs(w) ** 2,  # real, and as large
+        lambda w: w**2 + np.iscomplexobj(w),  # another loss
         lambda w: (w * w.conj()).real,
         lambda w: np.asarray(w, dtype=float) ** 2,  # warns that it drops the imaginary part
         lambda w: np.array([float(value) ** 2 for value in w.ravel()]),  # raises
