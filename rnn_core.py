@@ -617,21 +617,23 @@ def pieces(*vectors, size=1 << 15):
 
 
 class AdaGrad:
-    """theta -= eta * g / sqrt(g2), where g2 is 1e-8 plus the sum of all g * g so far. It serves one training run.
+    """theta -= eta * g / sqrt(g2), where g2 is a start plus the sum of all g * g so far. It serves one training run.
 
     Parameters
     ----------
     eta : float
         The learning rate.
+    g2 : float
+        The start. From 1e-8, which is only against division by zero, each number moves by eta in the first step,
+        however small its gradient is.
 
     References
     ----------
-    Duchi et al. [3]_, section 1.1 (the diagonal version); the 1e-8, against division by zero, is not in its update.
+    Duchi et al. [3]_, section 1.1 (the diagonal version); the start is not in its update.
     """
 
-    def __init__(self, eta=0.1):
-        self.eta = eta
-        self.g2 = 1e-8  # an array from the first step on
+    def __init__(self, eta=0.1, g2=1e-8):
+        self.eta, self.g2 = eta, g2  # g2 is an array from the first step on
 
     def step(self, params, grads, rate=1.0):
         """Update the parameters in place, with the learning rate times `rate`."""

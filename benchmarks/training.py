@@ -38,13 +38,6 @@ def beginning(ids):
     return ids[:250_001]
 
 
-def adagrad_from(g2):
-    """AdaGrad whose sum of squares starts at g2 in place of 1e-8: its first steps are shorter."""
-    optimizer = rnn.AdaGrad()
-    optimizer.g2 = g2
-    return optimizer
-
-
 def forget(params, x, y, fwd):
     """The right gradient; but it sets the state that is carried on to zero."""
     grads = rnn.backward(params, x, y, fwd)
@@ -67,9 +60,9 @@ PARTS = {  # for each way to train: the arguments of `lab.sweep.run` and, under 
     "reset": {
         "reset": ADAGRAD,
         "no reset": {**ADAGRAD, "text": three_times},
-        "G from 1": {**ADAGRAD, "optimizer": partial(adagrad_from, 1.0)},
-        "G from 10": {**ADAGRAD, "optimizer": partial(adagrad_from, 10.0)},
-        "G from 100": {**ADAGRAD, "optimizer": partial(adagrad_from, 100.0)},
+        "G from 1": {**ADAGRAD, "optimizer": partial(rnn.AdaGrad, g2=1.0)},
+        "G from 10": {**ADAGRAD, "optimizer": partial(rnn.AdaGrad, g2=10.0)},
+        "G from 100": {**ADAGRAD, "optimizer": partial(rnn.AdaGrad, g2=100.0)},
     },
     # How far back must gradients reach? Each update sees 200 characters.
     "lengths": {
@@ -99,7 +92,8 @@ def described(setting):
 
     def word(value):
         if isinstance(value, partial):
-            return f"{value.func.__name__}({', '.join(map(str, value.args))})"
+            named = (f"{name}={argument}" for name, argument in value.keywords.items())
+            return f"{value.func.__name__}({', '.join([*map(str, value.args), *named])})"
         return getattr(value, "__name__", value)
 
     return {key: word(value) for key, value in setting.items()}

@@ -26,11 +26,9 @@ EVERY = 100  # of the smooth losses, each 100th is kept
 ADAM = {"optimizer": partial(rnn.Adam, 0.002), "schedule": "cosine", "scheme": "orthogonal"}
 SETTINGS = {
     "AdaGrad 0.1, N(0, 0.01²)": {"optimizer": rnn.AdaGrad, "scheme": "normal"},
-    "AdaGrad 0.1, orthogonal": {"optimizer": rnn.AdaGrad, "scheme": "orthogonal"},
+    "AdaGrad 0.1, G from 10": {"optimizer": partial(rnn.AdaGrad, g2=10.0), "scheme": "normal"},
     "Adam 0.001, scaled": {"optimizer": rnn.Adam, "scheme": "scaled"},
     "Adam 0.002, cosine, orthogonal": ADAM,
-    "Adam 0.002, cosine, orthogonal, chunks": {**ADAM, "reading": {"order": "chunks"}},
-    "Adam 0.002, cosine, orthogonal, random places": {**ADAM, "reading": {"order": "random"}},
     "Adam 0.008, cosine, orthogonal, B = 16": {
         **ADAM,
         "optimizer": partial(rnn.Adam, 0.008),
