@@ -371,3 +371,30 @@ def all_units(h, label):
     """
     wanted = np.where(label, 1 / label.mean(), -1 / (~label).mean())  # both kinds weigh the same
     return np.linalg.lstsq(h - h.mean(axis=0), wanted, rcond=None)[0]
+
+
+def detectors(h, label):
+    """How well hidden states answer a question about a text: the best unit, and all units together.
+
+    They are found on the first half and tested on the second.
+
+    Parameters
+    ----------
+    h : ndarray (N, m)
+    label : bool ndarray (N,)
+        The right answers.
+
+    Returns
+    -------
+    (float, float)
+        `balanced_accuracy` of the best unit and of all units together; NaN where one half has one answer only.
+    """
+    half = len(h) // 2
+    if len({*label[:half].tolist()}) < 2 or len({*label[half:].tolist()}) < 2:
+        return np.nan, np.nan
+
+    def tested(scores):
+        found = find_detector(scores[:half], label[:half])
+        return balanced_accuracy(found.says(scores[half:]), label[half:]) if found else 0.5
+
+    return tested(h), tested((h @ all_units(h[:half], label[:half]))[:, None])

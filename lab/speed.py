@@ -9,7 +9,9 @@ References
    inner product, whatever the order of its sum).
 """
 
+import json
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +19,8 @@ import numpy as np
 import rnn_core as rnn
 from lab import plain
 from lab.training import Reading, train
+
+MEASURED = Path(__file__).parent.parent / "benchmarks" / "speed.json"
 
 
 def as_the_equations(params, x, y, h0):
@@ -290,3 +294,14 @@ def ladder(vocab, ids, hidden_size=100, seq_length=25, seconds=8.0, steps=50, dt
     runs = rungs(vocab, ids, hidden_size, seq_length, dtype=dtype)
     turns = interleave(runs, min(steps, (len(ids) - 1) // seq_length), seconds)
     return {name: float(np.median(times)) for name, times in turns.items()}
+
+
+def measured():
+    """What `make bench` measured last, a dict: benchmarks/speed.json."""
+    return json.loads(MEASURED.read_text(encoding="utf-8"))
+
+
+def ratios(result, K=79, dtype="float32"):
+    """The median time of an update step in steps of rnn_core: {(name, B): ratio}, from `measured`."""
+    rows = [row for row in result["turns"] if (row["K"], row["dtype"]) == (K, dtype)]
+    return {(name, row["B"]): median for row in rows for name, (_, median, _) in row["ratio"].items()}

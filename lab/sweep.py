@@ -232,3 +232,23 @@ def best_text():
 def long_counts():
     """For n-grams of the orders 1, 2, ...: (how many counts they keep, bits per character held out), as `long_runs`."""
     return json.loads(LONG_RUNS.read_text(encoding="utf-8"))["ngrams"]
+
+
+def counts_for_the_same_bits(sizes, counts):
+    """How many times as many numbers n-grams need for the bits of each network, interpolated between the orders.
+
+    Parameters
+    ----------
+    sizes : list of (int, sequence of float)
+        As `long_sizes`.
+    counts : list of (int, float)
+        As `long_counts`.
+
+    Returns
+    -------
+    list of float
+        One for each network that needs no fewer bits than the highest order.
+    """
+    numbers, bits = np.transpose(counts[::-1])  # bits rise now
+    means = [(parameters, np.mean(of_seeds)) for parameters, of_seeds in sizes]
+    return [float(np.exp(np.interp(b, bits, np.log(numbers))) / n) for n, b in means if b >= bits[0]]
