@@ -16,6 +16,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import importlib.metadata
 import json
+import math
 import platform
 import re
 import resource
@@ -361,6 +362,16 @@ def machine():
     return {"processor": (names or [platform.machine()])[0], "system": platform.system(), "versions": versions}
 
 
+def autograd_error(vocab, ids):
+    """The largest relative error of `backward` against PyTorch's autograd, at the point of Table 1; NaN without it."""
+    try:
+        from lab.autograd import autograd
+    except ImportError:
+        return math.nan
+    point = rnn.init_params(vocab.size, 10), ids[:T], ids[1 : T + 1], np.zeros(10)
+    return max(row.relative_error for row in check_gradients(*point, numerical=autograd(*point)))
+
+
 def main():
     if hasattr(os, "sched_setaffinity"):  # one core, for the threads that no setting reaches
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -371,6 +382,7 @@ def main():
     result["turns"] = compare(vocab, ids, available(vocab, ids))
     result["growth"] = growth(vocab, ids, 1e9 * result["limits"]["gflops"])
     result["check_seconds"], result["synthesis_seconds"] = check_and_write(vocab, ids)
+    result["autograd"] = autograd_error(vocab, ids)
     (HERE / "speed.json").write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -22,7 +22,7 @@ def unrolled(caption):
     caption : str
         Markdown, with its number; the same for all functions of this module.
     """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.9))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.5))
     ax.set(xlim=(-0.75, 6.0), ylim=(-0.35, 2.65), aspect="equal")
     ax.axis("off")
     columns = {0.0: "0", 1.0: "1", 2.2: "2", 3.4: "3", 5.2: "T"}
@@ -65,7 +65,7 @@ def step_sizes(sizes, errors, caption):
     caption : str
         Markdown, with its number; the same for all functions of this module.
     """
-    fig, axes = plt.subplots(1, 2, width_ratios=[2, 1], sharey=True, figsize=(TEXT_WIDTH, 2.4))
+    fig, axes = plt.subplots(1, 2, width_ratios=[2, 1], sharey=True, figsize=(TEXT_WIDTH, 1.9))
     for ax in axes:
         for method, values in errors.items():
             ax.loglog(sizes[method], np.maximum(values, 1e-17), marker="o", markersize=3, label=method)
@@ -87,7 +87,7 @@ def smooth_loss(run, steps_per_epoch, seq_length, caption):
     steps_per_epoch, seq_length : int
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.6))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.1))
     shown = np.arange(0, run.done, max(1, run.done // 4000))
     ax.plot(shown, run.losses[shown], color="0.82", linewidth=0.3, linestyle="-", rasterized=True, label="single steps")
     ax.plot(shown, run.smooth_losses[shown], linestyle="-", label="smooth loss")
@@ -107,29 +107,38 @@ def smooth_loss(run, steps_per_epoch, seq_length, caption):
     figure(fig, caption, "The smooth loss falls steeply at first and then slowly.")
 
 
-def yardsticks(bits, models, caption):
-    """Show what models need for the same text, worst first.
+def models(bits, own, networks, ngrams, caption):
+    """Show what models need for the same text, and how many parameters they have.
 
     Parameters
     ----------
-    bits, models : dict of str to float
-        Bits per character of the yardsticks, and of the networks, which stand out.
+    bits, own : dict of str to float
+        Bits per character held out of the yardsticks, and of the networks, which stand out.
+    networks : list of (int, sequence of float)
+        `lab.sweep.long_sizes`: the number of parameters of a network, and its bits, one a seed.
+    ngrams : list of (int, float)
+        `lab.sweep.long_counts`: the number of counts, and the bits, for the orders 1, 2, ...
     caption : str
     """
-    bars = sorted((bits | models).items(), key=lambda bar: -bar[1])
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.35 + 0.17 * len(bars)))
-    ax.barh(
-        [name for name, _ in bars],
-        [needed for _, needed in bars],
-        height=0.7,
-        color=["C1" if name in models else "0.75" for name, _ in bars],
-    )
+    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.3))
+    bars = sorted((bits | own).items(), key=lambda bar: -bar[1])
+    colours = ["C1" if name in own else "0.75" for name, _ in bars]
+    left.barh([name for name, _ in bars], [needed for _, needed in bars], height=0.7, color=colours)
     for place, (_, needed) in enumerate(bars):
-        ax.annotate(f" {needed:.2f}", (needed, place), va="center", fontsize=8)
-    ax.set(xlabel="bits per character", xlim=(0, 1.1 * bars[0][1] + 1e-9))
-    ax.grid(axis="y", visible=False)
-    ax.invert_yaxis()
-    figure(fig, caption, "Bars for n-gram models, compressors and networks, the longest first.")
+        left.annotate(f" {needed:.2f}", (needed, place), va="center", fontsize=8)
+    left.set(xlabel="bits per character", xlim=(0, 1.2 * bars[0][1] + 1e-9))
+    left.tick_params(axis="y", labelsize=8)
+    left.grid(axis="y", visible=False)
+    left.invert_yaxis()
+    right.plot(*zip(*ngrams, strict=True), "s:", color="0.4", markersize=3, label="n-grams")
+    for order, point in enumerate(ngrams, 1):
+        right.annotate(str(order), point, xytext=(3, 3), textcoords="offset points", fontsize=8, clip_on=True)
+    means = [(parameters, np.mean(of_seeds)) for parameters, of_seeds in networks]
+    right.plot(*zip(*means, strict=True), "o-", color="C1", markersize=3, label="networks, trained well")
+    right.set(xscale="log", xlabel="parameters (of an n-gram: counts)", ylabel="bits per character")
+    right.set(xlim=(1e3, 1.5e6), ylim=(1.5, 3.5))
+    right.legend()
+    figure(fig, caption, "Left: bars of bits per character. Right: bits fall with the number of parameters.")
 
 
 def quality(choices, shares, real, caption):
@@ -145,7 +154,7 @@ def quality(choices, shares, real, caption):
         The same of real text.
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.3))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.8))
     names = list(dict.fromkeys(name for choice in choices for name in choice))
     for name, marker, place in zip(names, ("o-", "s--"), ((-16, -9), (3, 4)), strict=False):
         points = [(choice[name], point) for choice, point in zip(choices, shares, strict=True) if name in choice]
@@ -176,7 +185,7 @@ def memory(gradients, contexts, ngrams, lengths, caption):
         For each T, the bits held out, one a seed.
     caption : str
     """
-    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(TEXT_WIDTH, 2.5))
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(TEXT_WIDTH, 2.1))
     for style, (name, norms) in enumerate(gradients.items()):
         left.semilogy(norms / norms[0], color=COLOURS[style], linestyle=LINES[style], label=name)
     left.set(xlabel="lag $k$ (characters)", title="Gradient", ylim=(1e-5, 2))
@@ -216,7 +225,7 @@ def reset(ways, shown, boundary, every, caption, seed=0):
     seed : int
         The run whose curves are drawn.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.6), width_ratios=[3, 2])
+    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.1), width_ratios=[3, 2])
     for name, style in zip(shown, (0, 1, 2), strict=False):
         curve = np.array(ways[name][seed]["curve"])
         steps = every * np.arange(len(curve))
@@ -247,43 +256,6 @@ def reset(ways, shown, boundary, every, caption, seed=0):
     figure(fig, caption, alt)
 
 
-def sizes(networks, ngrams, caption):
-    """Show bits held out against the number of parameters.
-
-    Parameters
-    ----------
-    networks : dict of str to list of (int, sequence of float)
-        For each way to train: the number of parameters, and the bits, one a seed.
-    ngrams : list of (int, float)
-        The number of counts, and the bits, for the orders 1, 2, ...
-    caption : str
-    """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.6))
-    ax.plot(
-        *zip(*ngrams, strict=True), color="0.4", linestyle=":", marker="s", markersize=3, label="n-grams (Kneser-Ney)"
-    )
-    for order, (count, bits) in enumerate(ngrams, 1):
-        ax.annotate(str(order), (count, bits), xytext=(3, 3), textcoords="offset points", fontsize=8, color="0.3")
-    for style, (name, points) in enumerate(networks.items()):
-        count, bits = zip(*points, strict=True)
-        middle, deviation = [np.mean(b) for b in bits], [np.std(b, ddof=1) if len(b) > 1 else 0 for b in bits]
-        ax.errorbar(
-            count,
-            middle,
-            deviation,
-            color=COLOURS[style],
-            linestyle=LINES[style],
-            marker="o",
-            markersize=4,
-            capsize=2,
-            label=name,
-        )
-    ax.set_xscale("log")
-    ax.set(xlabel="parameters (of an n-gram: counts)", ylabel="bits per character", xlim=(1e3, None), ylim=(1.55, 3.5))
-    ax.legend()
-    figure(fig, caption, "Falling curves of bits against parameters, for n-grams and for networks of growing size.")
-
-
 def places(predictors, caption):
     """Show bits by the place of a letter in its word.
 
@@ -293,7 +265,7 @@ def places(predictors, caption):
         For each predictor, `lab.memory.bits_by_place`.
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.2))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.7))
     for name, bits in predictors.items():
         ax.plot(range(1, len(bits) + 1), bits, marker="o", markersize=3, label=name)
     ax.set(xlabel="place of the letter in its word", ylabel="bits per character", ylim=(0, None))
@@ -377,7 +349,7 @@ def speed_bars(turns, K=79, dtype="float32"):
         sizes = [B for B in ratios if name in ratios[B]]
         places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
         top += height * len(sizes) + 0.14
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.36 * top))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.28 * top))
     for i, (B, ratio) in enumerate(ratios.items()):
         at = [places[name, B] for name in ratio]
         low, median, high = np.transpose(list(ratio.values()))

@@ -162,7 +162,7 @@ def listing(*functions):
     )
 
 
-def table(header, rows, caption, align=None, widths=None):
+def table(header, rows, caption, align=None, widths=None, size=100):
     """Show a table with its caption.
 
     Parameters
@@ -177,6 +177,8 @@ def table(header, rows, caption, align=None, widths=None):
         A letter per column: ``l``, ``r`` or ``c``. Default: all ``l``.
     widths : sequence of float, optional
         Relative widths of the columns; the table then fills the line. Default: from the contents.
+    size : int
+        Of the type, in percent; it needs `widths`.
 
     Returns
     -------
@@ -195,7 +197,7 @@ def table(header, rows, caption, align=None, widths=None):
             raise ValueError(f"{name} has {len(part)} entries, but the header of this table has {len(header)}")
     caption = _label(caption)
     return Shown(
-        html=_html_table(header, rows, caption, align, widths),
+        html=_html_table(header, rows, caption, align, widths, size),
         markdown=f"{STAY}{caption}\n\n{_pipe_table(header, rows, align, widths)}",
         plain=f"{caption}\n\n{_plain_table(header, rows, align)}",
     )
@@ -297,7 +299,7 @@ def _html(text):
     return html.escape(visible(text))
 
 
-def _html_table(header, rows, caption, align, widths):
+def _html_table(header, rows, caption, align, widths, size):
     side = {"l": "left", "r": "right", "c": "center"}
     inner = _markdown(caption).removeprefix("<p>").removesuffix("</p>")
 
@@ -311,7 +313,8 @@ def _html_table(header, rows, caption, align, widths):
     body = "\n".join(f"<tr>{''.join(cells('td', row))}</tr>" for row in rows)
     top = f'<caption style="caption-side: top; text-align: left; padding: 0.5em 0">{inner}</caption>'
     wide = "".join(f'<col style="width: {100 * width / sum(widths):.3g}%">' for width in widths or [])
-    return f'<table>{top}<colgroup>{wide}</colgroup>{head}<tbody class="{IGNORE}">\n{body}\n</tbody></table>'
+    small = f' style="font-size: {size}%"' if size != 100 else ""
+    return f'<table{small}>{top}<colgroup>{wide}</colgroup>{head}<tbody class="{IGNORE}">\n{body}\n</tbody></table>'
 
 
 def _pipe_table(header, rows, align, widths):

@@ -44,7 +44,7 @@ def samples(samples, length, caption):
         [f"{sample.step:,}", f"{sample.smooth_loss:.1f}", verbatim(sample.text[:length].replace("\n", "\u00b6"))]
         for sample in samples
     ]
-    return table(["Step", "Smooth loss", "Text"], rows, caption, align="rrl", widths=[8, 8, 84])
+    return table(["Step", "Loss", "Text"], rows, caption, align="rrl", widths=[8, 5, 87], size=85)
 
 
 def bugs(gallery, caption):
@@ -152,9 +152,9 @@ def temperatures(choices, texts, quality, perplexity, caption):
             f"{different:.0%}",
             f"{known:.0%}",
             f"{surprise:.1f}",
-            verbatim(text[:120].replace("\n", "\u00b6")),
+            verbatim(text[:80].replace("\n", "\u00b6")),
         ]
         for choice, text, (different, known), surprise in zip(choices, texts, quality, perplexity, strict=False)
     ]
     header = ["\u03c4", "Different", "In the book", "Perplexity", "How it begins"]
-    return table(header, rows, caption, align="rrrrl", widths=[7, 11, 11, 12, 59])
+    return table(header, rows, caption, align="rrrrl", widths=[4, 8, 9, 9, 70], size=83)

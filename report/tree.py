@@ -357,6 +357,9 @@ class Document:
                     cell["typst:breakable"] = "false"
             if table.find("col", style=re.compile("width")):
                 table["class"] = "widths"
+                if size := re.search(r"font-size: (\d+)%", table.get("style", "")):
+                    table.insert_before(_raw(f"#lab.sized({int(size[1]) * SIZES[0] / 100:g}pt)[", "", "pre"))
+                    table.insert_after(_raw("];", "", "pre"))
             else:
                 self.fit(table, rows)
 

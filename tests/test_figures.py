@@ -85,13 +85,6 @@ def test_the_reset_can_be_drawn_if_no_run_fails(drawn):
     assert len(drawn(figures.reset, {"reset": runs}, ["reset"], 1, 1)[1].lines[0].get_xdata()) == 0
 
 
-def test_sizes_has_a_point_for_every_size_and_a_number_for_every_order(drawn):
-    (ax,) = drawn(figures.sizes, {"AdaGrad": [(100, [3.0]), (1000, [2.5, 2.7])]}, [(10, 4.0), (200, 3.0)])
-    assert labels(ax) == ["n-grams (Kneser-Ney)", "AdaGrad"]
-    assert [text.get_text() for text in ax.texts] == ["1", "2"]
-    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[100, 3.0], [1000, 2.6]])
-
-
 def test_places_begin_with_the_first_letter(drawn):
     (ax,) = drawn(figures.places, {"network": np.array([4.0, 2.0, np.nan]), "6-gram": np.array([3.8, 1.7, 1.4])})
     assert labels(ax) == ["network", "6-gram"]
@@ -156,10 +149,13 @@ def test_the_smooth_loss_has_a_second_axis_per_character(drawn):
     assert list(per_character.get_ylim()) == pytest.approx([nats / 25 for nats in ax.get_ylim()])
 
 
-def test_the_yardsticks_stand_in_order_and_the_networks_stand_out(drawn):
-    (ax,) = drawn(figures.yardsticks, {"uniform": 6.0, "6-gram": 1.7}, {"the RNN": 2.5})
-    assert list(bars(ax).items()) == [("uniform", 6.0), ("the RNN", 2.5), ("6-gram", 1.7)]
-    assert len({patch.get_facecolor() for patch in ax.patches}) == 2
+def test_models_stand_in_order_and_beside_their_parameters(drawn):
+    data = {"uniform": 6.0, "6-gram": 1.7}, {"the RNN": 2.5}, [(4000, [2.4, 2.6])], [(78, 4.4), (2000, 3.4)]
+    left, right = drawn(figures.models, *data)
+    assert list(bars(left).items()) == [("uniform", 6.0), ("the RNN", 2.5), ("6-gram", 1.7)]
+    assert len({patch.get_facecolor() for patch in left.patches}) == 2
+    assert lines(right) == {"n-grams": ([78, 2000], [4.4, 3.4]), "networks, trained well": ([4000], [2.5])}
+    assert [text.get_text() for text in right.texts] == ["1", "2"]
 
 
 def test_quality_is_a_curve_for_each_way_to_draw(drawn):
