@@ -359,8 +359,7 @@ class Forward:
         self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)  # stored by columns: sums over a small K are fast
         if K > 8 * math.prod(shape):
             self.p = np.empty((*shape, K), dtype)  # stored by rows: sums over a large one are
-        self.delta, self.dtanh = np.empty((*shape, m), dtype), np.empty((*shape, m), dtype)
-        self.product = np.empty((*shape[1:], m), dtype)
+        self.delta, self.dtanh, self.product = (np.empty((*size, m), dtype) for size in (shape, shape, shape[1:]))
         self.rows = np.arange(math.prod(shape))
         self.ones = np.ones(self.rows.size, dtype)  # a product with it is faster than a sum
         self.__setstate__({})
@@ -563,12 +562,12 @@ def sum_by_character(values, x, out):
         x_one_hot = np.zeros((x.size, len(out)), values.dtype)
         x_one_hot[np.arange(x.size), x] = 1
         np.dot(x_one_hot.T, values, out=out)
-        return
-    order = x.argsort(kind="stable")
-    x = x[order]
-    starts = np.flatnonzero(np.append(True, x[1:] != x[:-1]))  # of each character that occurs
-    out.fill(0)
-    out[x[starts]] = np.add.reduceat(values.take(order, axis=0), starts, axis=0)
+    else:
+        order = x.argsort(kind="stable")
+        x = x[order]
+        starts = np.flatnonzero(np.append(True, x[1:] != x[:-1]))  # of each character that occurs
+        out.fill(0)
+        out[x[starts]] = np.add.reduceat(values.take(order, axis=0), starts, axis=0)
 
 
 def bits_per_character(params, ids, h0=None):
@@ -607,10 +606,9 @@ def bits_per_character(params, ids, h0=None):
 
 
 def pieces(*vectors, size=1 << 15):
-    """The same piece of several vectors (N,), then the next one: views of `size` numbers, the last of what is left.
+    """The same piece of several vectors (N,), then the next one, so that no large array comes and goes.
 
-    No large array comes and goes: with a million parameters that makes Adam five times as fast. The network of the
-    report is one piece.
+    With a million parameters that makes Adam five times as fast; the network of the report is one piece.
     """
     for start in range(0, len(vectors[0]), size):
         yield [vector[start : start + size] for vector in vectors]
