@@ -154,7 +154,7 @@ def quality(choices, shares, real, caption):
         The same of real text.
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.8))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.6))
     names = list(dict.fromkeys(name for choice in choices for name in choice))
     for name, marker, place in zip(names, ("o-", "s--"), ((-16, -9), (3, 4)), strict=False):
         points = [(choice[name], point) for choice, point in zip(choices, shares, strict=True) if name in choice]
@@ -349,7 +349,7 @@ def speed_bars(turns, K=79, dtype="float32"):
         sizes = [B for B in ratios if name in ratios[B]]
         places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
         top += height * len(sizes) + 0.14
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.28 * top))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.24 * top))
     for i, (B, ratio) in enumerate(ratios.items()):
         at = [places[name, B] for name in ratio]
         low, median, high = np.transpose(list(ratio.values()))
