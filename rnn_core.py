@@ -406,10 +406,19 @@ def hidden_states(params, x, h0, fwd):
         tanh(h_t, h_t)  # h_t = tanh(a_t)
 
 
+def products(rows, weights, out):
+    """rows @ weights, for rows (T, n) or (T, B, n): with few weights, T small products, else one large one."""
+    if rows.ndim == 3 and weights.size < 16_384:  # OpenBLAS has quick kernels for small ones stored by rows
+        weights = np.ascontiguousarray(weights)
+    elif rows.ndim == 3:
+        rows, out = _rows(rows), _rows(out)
+    np.matmul(rows, weights, out)
+
+
 def logits(params, fwd):
     """Fill fwd.p with o_1, ..., o_T from fwd.h, for `softmax` to turn into p_1, ..., p_T; return its rows."""
+    products(fwd.h[1:], params.V.T, out=fwd.p)
     o = _rows(fwd.p)
-    np.matmul(_rows(fwd.h[1:]), params.V.T, out=o)
     o += params.c  # o_t = V h_t + c
     return o
 
@@ -530,7 +539,7 @@ def backward(params, x, y, fwd, out=None):
     h_prev, h, delta = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.delta)
     g = _rows(fwd.p) / B
     g[rows, y.ravel()] -= 1 / B  # g_t = (p_t - y_t) / B: L is the mean over the batch
-    np.dot(g, params.V, out=delta)  # V^T g_t: h_t acts through o_t
+    products(g.reshape(fwd.p.shape), params.V, out=fwd.delta)  # V^T g_t: h_t acts through o_t
     np.subtract(1, np.square(fwd.h[1:], out=fwd.dtanh), out=fwd.dtanh)  # tanh'(a_t) = 1 - h_t^2
     carried = fwd.product  # W^T delta_{t+1}: h_t acts through a_{t+1}
     carried[...] = 0  # delta_{T+1} = 0: nothing comes from beyond the last step
@@ -547,17 +556,7 @@ def backward(params, x, y, fwd, out=None):
 
 
 def sum_by_character(values, x, out):
-    """Sum the rows that belong to the same character: dL/dU = sum_t delta_t x_t^T without the zeros of x_t.
-
-    Parameters
-    ----------
-    values : ndarray (N, m)
-        A row for each character of a text: delta_t.
-    x : int ndarray (N,)
-        The characters.
-    out : ndarray (K, m)
-        Row k becomes the sum of the rows n with x[n] = k; 0 where there is none.
-    """
+    """Row k of out (K, m) becomes the sum of the rows n of values (N, m) with x[n] = k: dL/dU = sum_t delta_t x_t^T."""
     if x.size * len(out) < 10_000:  # a short text, few characters: one product with all x_t is quickest
         x_one_hot = np.zeros((x.size, len(out)), values.dtype)
         x_one_hot[np.arange(x.size), x] = 1
@@ -635,7 +634,7 @@ class AdaGrad:
 
     def step(self, params, grads, rate=1.0):
         """Update the parameters in place, with the learning rate times `rate`."""
-        if np.ndim(self.g2) == 0:
+        if not isinstance(self.g2, np.ndarray):
             self.g2 = np.full_like(params.flat, self.g2)
         for theta, g, g2 in pieces(params.flat, grads.flat, self.g2):
             g2 += g * g

@@ -31,7 +31,8 @@ def bare_step(params, x, y):
     fwd, grads, best = rnn.Forward(params, x.shape), params.copy(), params.copy()
     N, B, rows, ones, dtanh, W_h = x.size, y.size // len(y), fwd.rows, fwd.ones, fwd.dtanh, fwd.product
     h_first, h_rest, h_last, steps, steps_back = fwd.h[0], fwd.h[1:], fwd.h[-1], fwd.steps, fwd.steps_back
-    h_prev, h, delta, o = (a.reshape(N, -1) for a in (fwd.h[:-1], h_rest, fwd.delta, fwd.p))
+    p, delta_all = fwd.p, fwd.delta
+    h_prev, h, delta, o = (a.reshape(N, -1) for a in (fwd.h[:-1], h_rest, delta_all, p))
     x_rows, y_rows, h_kept = x.ravel(), y.ravel(), np.zeros_like(h_last)
     W, U, V, b, c = params
     dW, dU, dV, db, dc = grads
@@ -47,7 +48,7 @@ def bare_step(params, x, y):
         for h_t_1, h_t in steps:
             add(h_t, h_t_1.dot(W_T, W_h), h_t)
             tanh(h_t, h_t)
-        np.matmul(h, V_T, o)
+        rnn.products(h_rest, V_T, p)
         add(o, c, o)
         o_y = o[rows, y_rows]
         largest = o.max(axis=-1, keepdims=True)
@@ -60,7 +61,7 @@ def bare_step(params, x, y):
         W_back = W if B == 1 else W.copy()  # backward
         g = divide(o, B)
         g[rows, y_rows] -= 1 / B
-        dot(g, V, delta)
+        rnn.products(g.reshape(p.shape), V, delta_all)
         np.square(h_rest, dtanh)
         subtract(1, dtanh, dtanh)
         W_h[...] = 0
@@ -69,7 +70,7 @@ def bare_step(params, x, y):
             multiply(delta_t, dtanh_t, delta_t)
             delta_t.dot(W_back, W_h)
         dot(h_prev_T, delta, dW_T)
-        rnn.sum_by_character(delta, x_rows, dU_T)  # all of it NumPy calls
+        rnn.sum_by_character(delta, x_rows, dU_T)
         dot(ones, delta, db)
         dot(g.T, h, dV)
         dot(ones, g, dc)
