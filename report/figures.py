@@ -268,9 +268,9 @@ def places(predictors, caption):
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.7))
     for name, bits in predictors.items():
         ax.plot(range(1, len(bits) + 1), bits, marker="o", markersize=3, label=name)
-    ax.set(xlabel="place of the letter in its word", ylabel="bits per character", ylim=(0, None))
+    ax.set(xlabel="place of the letter in its word", ylabel="bits per character", ylim=(0, 5.5))
     ax.set_xticks(range(1, 1 + max(map(len, predictors.values()))))
-    ax.legend(ncols=2)
+    ax.legend(ncols=4, loc="upper right")
     alt = "Curves over the places in a word: all need most bits for the first letter, the 6-gram fewest at the end."
     figure(fig, caption, alt)
 
@@ -348,7 +348,7 @@ def speed_bars(turns, K=79, dtype="float32"):
     for name in names:
         sizes = [B for B in ratios if name in ratios[B]]
         places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
-        top += height * len(sizes) + 0.14
+        top += height * max(len(sizes), 1.5) + 0.14
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.24 * top))
     for i, (B, ratio) in enumerate(ratios.items()):
         at = [places[name, B] for name in ratio]
