@@ -35,7 +35,7 @@ quick: .venv/ready  ## check the style and the mathematics only (half a minute)
 	$(STYLE)
 	$(BIN)/pytest rnn_core.py tests/test_rnn_core.py tests/test_plain.py tests/test_gradcheck.py tests/test_bugs.py
 
-format: .venv/ready  ## lay out all code, that of the notebook, too, as ruff does
+format: .venv/ready  ## lay out all code but the notebook's, as ruff does
 	$(BIN)/ruff format .
 
 mutants: .venv/ready  ## change network and training in two thousand ways, one at a time: does a test notice? (ten minutes)

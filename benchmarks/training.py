@@ -19,7 +19,8 @@ from bench import BOOK, HERE, machine
 import rnn_core as rnn
 from lab.checkpoint import Checkpoint, save_params
 from lab.memory import basins
-from lab.sweep import BEST, LONG_RUNS, SETTINGS, run
+from lab.results import LONG_RUNS
+from lab.sweep import BEST, SETTINGS, run
 from lab.yardsticks import NGram
 
 RESULTS = LONG_RUNS

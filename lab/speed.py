@@ -1,7 +1,7 @@
 """From the equations as they stand to rnn_core, in steps: what makes a small network in NumPy fast.
 
 Each function below changes a few lines of the one before it, the first of them those of `lab.plain`, and leaves the
-mathematics alone; the last rung is rnn_core itself. `agreement` proves that all compute the same, `ladder` measures.
+mathematics alone; the last rung is rnn_core itself. `agreement` proves that all compute the same.
 
 References
 ----------
@@ -272,28 +272,6 @@ def interleave(runs, steps, seconds, rounds=1000):
     while len(turns) < 3 or (len(turns) < rounds and time.perf_counter() - started < seconds):
         turns.append([1e6 * run(steps)[1] / steps for run in runs.values()])
     return dict(zip(runs, np.transpose(turns), strict=True))
-
-
-def ladder(vocab, ids, hidden_size=100, seq_length=25, seconds=8.0, steps=50, dtype=np.float64):
-    """Measure the rungs from the equations as they stand to rnn_core.
-
-    Parameters
-    ----------
-    vocab, ids, hidden_size, seq_length, dtype
-        As for `rungs`.
-    seconds : float
-        How long to measure, in all; a round that has begun is finished.
-    steps : int
-        How many update steps a rung makes before it is the turn of the next; less where the book is too short.
-
-    Returns
-    -------
-    dict of str: float
-        For each rung, from the first on, the microseconds per update step: the median of its turns.
-    """
-    runs = rungs(vocab, ids, hidden_size, seq_length, dtype=dtype)
-    turns = interleave(runs, min(steps, (len(ids) - 1) // seq_length), seconds)
-    return {name: float(np.median(times)) for name, times in turns.items()}
 
 
 def measured():

@@ -39,12 +39,13 @@ def file_marks(path):
     return data.count(b"\r"), data.startswith(b"\xef\xbb\xbf")
 
 
-def word_share(text, known):
+def word_share(text, known, least=2):
     """The share of the words of a text that are in `known`, a set of words in lower case; 0 for a text without words.
 
-    Words of one letter do not count (any letter makes one), and neither does the last word, which may be cut off.
+    Only words of `least` letters or more count (any letter makes a word of one), and not the last word, which may be
+    cut off.
     """
-    found = [word.lower() in known for word in list(words(text))[:-1] if len(word) > 1]
+    found = [word.lower() in known for word in list(words(text))[:-1] if len(word) >= least]
     return sum(found) / len(found) if found else 0.0
 
 

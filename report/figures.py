@@ -115,9 +115,9 @@ def models(bits, own, networks, ngrams, caption):
     bits, own : dict of str to float
         Bits per character held out of the yardsticks, and of the networks, which stand out.
     networks : list of (int, sequence of float)
-        `lab.sweep.long_sizes`: the number of parameters of a network, and its bits, one a seed.
+        `lab.results.long_sizes`: the number of parameters of a network, and its bits, one a seed.
     ngrams : list of (int, float)
-        `lab.sweep.long_counts`: the number of counts, and the bits, for the orders 1, 2, ...
+        `lab.results.long_counts`: the number of counts, and the bits, for the orders 1, 2, ...
     caption : str
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.3))
@@ -216,7 +216,7 @@ def reset(ways, shown, boundary, every, caption, seed=0):
     Parameters
     ----------
     ways : dict of str to list of dict
-        `lab.sweep.long_runs("reset")`.
+        `lab.results.long_runs("reset")`.
     shown : sequence of str
         The ways whose curves are drawn, three at most.
     boundary, every : int

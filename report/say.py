@@ -59,7 +59,7 @@ def settings(book, recipe, **numbers):
     return _strict
 
 
-def claim(holds, sentence, otherwise=""):
+def claim(holds, sentence):
     """A sentence for `say` that is shown only where it is true.
 
     Parameters
@@ -68,8 +68,6 @@ def claim(holds, sentence, otherwise=""):
         Whether it is.
     sentence : str
         Markdown.
-    otherwise : str, optional
-        What is said in its place where it is not.
 
     Returns
     -------
@@ -82,7 +80,7 @@ def claim(holds, sentence, otherwise=""):
     """
     if _strict and not holds:
         raise AssertionError(f"This claim of the report does not hold: {sentence!r}")
-    return sentence if holds else otherwise
+    return sentence if holds else ""
 
 
 def say(*sentences, at=None):

@@ -1,7 +1,14 @@
 """The tables of the report, a function each: data in, something for Jupyter to display out."""
 
-from lab.sweep import spread
+import numpy as np
+
 from report.show import table, verbatim
+
+
+def spread(values, digits=2):
+    """Mean and standard deviation over seeds, as "mean ± sd"."""
+    deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
+    return f"{np.mean(values):.{digits}f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{deviation:.{digits}f}"
 
 
 def gradients(checks, caption):
@@ -107,7 +114,7 @@ def full_length(runs, caption):
     Parameters
     ----------
     runs : dict of str to dict
-        `lab.sweep.full_length`.
+        `lab.results.full_length`.
     caption : str
 
     Returns

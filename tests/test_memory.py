@@ -15,6 +15,7 @@ from lab.memory import (
     basins,
     bits_by_context,
     bits_by_place,
+    detectors,
     find_detector,
     gradient_by_lag,
     jacobian,
@@ -229,3 +230,16 @@ def test_a_network_learns_100_characters_of_noise_by_heart():
     assert read(result.params, noise).bits.mean() < 0.01
     recited = rnn.synthesize(result.params, VOCAB, 100, VOCAB.decode(noise[:1]), temperature=0)
     assert recited == VOCAB.decode(noise[1:])
+
+
+def test_detectors_are_tested_on_the_half_in_which_they_were_not_found():
+    rng = np.random.default_rng(0)
+    label = rng.random(400) < 0.5
+    h = rng.normal(size=(400, 3))
+    h[:, 1] += 8 * label
+    unit, units = detectors(h, label)
+    assert unit > 0.95 and units > 0.95
+    h[200:] = rng.normal(size=(200, 3))
+    assert detectors(h, label)[0] < 0.7
+    assert np.isnan(detectors(h, np.arange(400) < 100)).all()
+    assert detectors(np.zeros((400, 3)), label) == (0.5, 0.5)

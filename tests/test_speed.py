@@ -45,12 +45,6 @@ def test_every_rung_trains_with_adagrad_and_clipping(name):
     assert len(losses) == 8 and seconds > 0
 
 
-def test_the_ladder_measures_every_rung_in_one_type():
-    measured = speed.ladder(VOCAB, IDS, hidden_size=12, seconds=0.2, steps=10, dtype=np.float32)
-    assert list(measured) == list(RUNGS)
-    assert all(microseconds > 0 for microseconds in measured.values())
-
-
 def test_turns_are_taken_round_by_round():
     order = []
 
@@ -61,3 +55,16 @@ def test_turns_are_taken_round_by_round():
     turns = speed.interleave({name: lambda steps, name=name: run(name, steps) for name in "ab"}, 5, 0.0)
     assert "".join(order) == "ab" + "ab" * 3  # a round that is not counted, and three that are
     assert turns["a"].tolist() == pytest.approx([3, 5, 7]) and turns["b"].tolist() == pytest.approx([4, 6, 8])
+
+
+def test_ratios_are_the_medians_of_one_alphabet_and_type():
+    turns = [
+        {"K": 79, "dtype": "float32", "B": 1, "ratio": {"PyTorch": [5.0, 6.0, 7.0]}},
+        {"K": 79, "dtype": "float64", "B": 1, "ratio": {"PyTorch": [9.0, 9.0, 9.0]}},
+    ]
+    assert speed.ratios({"turns": turns}) == {("PyTorch", 1): 6.0}
+
+
+def test_what_the_report_says_of_speed_was_measured():
+    ratios = speed.ratios(speed.measured())
+    assert ratios["rnn_core", 1] == 1 and ratios["PyTorch, eager", 64] > 0 and speed.measured()["autograd"] < 1e-12

@@ -9,7 +9,7 @@ import pytest
 from small import IDS, VOCAB, interrupting, train
 
 import rnn_core as rnn
-from lab.sweep import EVERY, full_length, run, spread, sweep
+from lab.sweep import EVERY, run, sweep
 
 SETTINGS = {
     "AdaGrad": {"steps": 250, "scheme": "normal", "optimizer": rnn.AdaGrad},
@@ -75,17 +75,3 @@ def test_an_interrupt_ends_the_sweep_in_place_of_an_outcome():
     setting = {"steps": 9, "scheme": "normal", "optimizer": interrupting(rnn.AdaGrad, 5)}
     with pytest.raises(KeyboardInterrupt):
         run(setting, 0, *DATA, hidden_size=8)
-
-
-@pytest.mark.parametrize(("values", "shown"), [([1.0, 3.0], "2.00\xa0±\xa01.41"), ([2.0], "2.00\xa0±\xa00.00")])
-def test_a_spread_is_mean_and_standard_deviation(values, shown):
-    assert spread(values) == shown
-
-
-def test_the_runs_of_full_length_have_an_entry_for_each_seed():
-    runs = full_length()
-    assert len(runs) > 1
-    for measured in runs.values():
-        seeds = {len(measured[name]) for name in ("lowest", "last", "bits")}
-        assert len(seeds) == 1 and min(seeds) >= 5 and measured["characters"] % (25 * measured["steps"]) == 0
-        assert all(low <= last for low, last in zip(measured["lowest"], measured["last"], strict=True))

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from lab.diagnosis import Comparison
 from lab.gradcheck import GradientCheck
@@ -67,3 +68,8 @@ def test_temperatures_are_shown_with_the_beginning_of_their_text():
     shown = tables.temperatures([{"temperature": 0.5}], ["a\nb" * 99], [(0.25, np.float64(0.9))], [3.14], "Table 1. C.")
     (row,) = rows(shown)
     assert row[:4] == ["0.5", "25%", "90%", "3.1"] and row[4] == ("a\u00b6b" * 99)[:80]
+
+
+@pytest.mark.parametrize(("values", "shown"), [([1.0, 3.0], "2.00\xa0±\xa01.41"), ([2.0], "2.00\xa0±\xa00.00")])
+def test_a_spread_is_mean_and_standard_deviation(values, shown):
+    assert tables.spread(values) == shown
