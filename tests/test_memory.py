@@ -1,5 +1,6 @@
 """The instruments: each tried on a network whose memory is known."""
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -229,3 +230,14 @@ def test_a_network_learns_100_characters_of_noise_by_heart():
     assert read(result.params, noise).bits.mean() < 0.01
     recited = rnn.synthesize(result.params, VOCAB, 100, VOCAB.decode(noise[:1]), temperature=0)
     assert recited == VOCAB.decode(noise[1:])
+
+
+def test_a_large_alphabet_takes_time_and_not_memory():
+    params, ids, h = rnn.init_params(4000, hidden_size=3), np.arange(1000), np.zeros(3)
+    at_once = 30 * 100 * 4000 * 8  # bytes of the probabilities at 100 places of 30 characters
+    for instrument, length in ((basins, 30), (gradient_by_lag, 15)):
+        tracemalloc.start()
+        instrument(params, ids, h, length, 100)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < at_once / 2
