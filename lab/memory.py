@@ -19,7 +19,7 @@ import numpy as np
 import rnn_core as rnn
 from lab.words import WORD
 
-PIECE = 1000  # characters are read in pieces: the result is the same, the memory is not
+PIECE, ROOM = 1000, 1 << 20  # a text is read by so many characters, and probabilities, at a time
 
 
 class Predictions(NamedTuple):
@@ -61,15 +61,30 @@ def read(params, ids, h0=None):
     ValueError, IndexError
         As `rnn_core.forward`.
     """
-    params, h = params.astype(float), np.zeros(params.hidden_size) if h0 is None else h0
-    parts = []
-    for e in range(0, max(len(ids) - 1, 1), PIECE):
-        y = ids[e + 1 : e + 1 + PIECE]
-        fwd = rnn.forward(params, ids[e : e + len(y)], y, h)
-        h = fwd.h[-1]
-        best = np.argsort(-fwd.p, axis=1, kind="stable")[:, :3]
-        parts.append((-np.log2(fwd.p[fwd.rows, y]), best, fwd.h[1:]))
+    params, parts = params.astype(float), []
+    for fwd, y in _pieces(params, ids, np.zeros(params.hidden_size) if h0 is None else h0):
+        bits, best = _bits(fwd, y), np.empty((len(y), min(3, params.vocab_size)), int)
+        for guess in best.T:  # the most probable, then the most probable of the others: quicker than to sort them all
+            guess[:] = fwd.p.argmax(axis=1)
+            fwd.p[fwd.rows, guess] = -1
+        parts.append((bits, best, fwd.h[1:]))
     return Predictions(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _pieces(params, ids, h):
+    """Read a text (N,), or B of them (N, B), in pieces: yield the forward pass of each, and its y. The result is that
+    of one pass, but all probabilities of a text in Chinese would be gigabytes."""
+    size = max(1, min(PIECE, ROOM // (params.vocab_size * ids[:1].size)))
+    for e in range(0, max(len(ids) - 1, 1), size):
+        y = ids[e + 1 : e + 1 + size]
+        fwd = rnn.forward(params, ids[e : e + len(y)], y, h)
+        yield fwd, y
+        h = fwd.h[-1]
+
+
+def _bits(fwd, y):
+    """-log2 p_t[y_t], in the shape of y."""
+    return -np.log2(np.take_along_axis(fwd.p, y[..., None].astype(int), axis=-1)[..., 0])
 
 
 def windows(ids, length, places):
@@ -123,17 +138,16 @@ def basins(params, ids, h, length=500, places=100):
         from the carried state; "saturated": the share of all |h_t| above 0.9 there.
     """
     params, stretches = params.astype(float), windows(ids, 2 * length + 1, places)
-    settle = rnn.forward(params, stretches[:length], stretches[1 : length + 1], np.tile(h, (places, 1)))
-    x, y = stretches[length:-1], stretches[length + 1 :]
+    settled = [fwd.h[-1] for fwd, _ in _pieces(params, stretches[: length + 1], np.tile(h, (places, 1)))][-1]
     bits, result = {}, {}
     for name, sign in (("carried", 1), ("zero", 0), ("mirror", -1)):
-        fwd = rnn.forward(params, x, y, sign * settle.h[-1])
-        p = np.take_along_axis(fwd.p, y[..., None].astype(int), axis=-1)[..., 0]
-        bits[name] = -np.log2(p[length // 2 :]).mean(axis=0)
+        parts = [(_bits(*made), made[0].h[1:]) for made in _pieces(params, stretches[length:], sign * settled)]
+        needed, states = map(np.concatenate, zip(*parts, strict=True))
+        bits[name] = needed[length // 2 :].mean(axis=0)
         result[name] = float(bits[name].mean())
         if name == "carried":
-            result["constant"] = float((np.abs(fwd.h.mean(axis=(0, 1))) > 0.9).mean())
-            result["saturated"] = float((np.abs(fwd.h) > 0.9).mean())
+            result["constant"] = float((np.abs(states.mean(axis=(0, 1))) > 0.9).mean())
+            result["saturated"] = float((np.abs(states) > 0.9).mean())
     return result | {f"{name} fails": float((bits[name] > bits["carried"] + 1).mean()) for name in ("zero", "mirror")}
 
 
@@ -160,13 +174,13 @@ def gradient_by_lag(params, ids, h, lags=50, places=500):
     ndarray (lags + 1,)
         The norm of dL_t/dh_{t-k} for k = 0, 1, ..., in nats: the mean over the places.
     """
-    params, text = params.astype(float), windows(ids, 2 * lags + 2, places)
-    y = text[1:]
-    fwd = rnn.forward(params, text[:-1], y, np.tile(h, (places, 1)))
+    params, text, states = params.astype(float), windows(ids, 2 * lags + 2, places), []
+    for fwd, _ in _pieces(params, text, np.tile(h, (places, 1))):
+        states += list(fwd.h[1:])
     g = fwd.p[-1]
-    g[np.arange(places), y[-1]] -= 1  # dL_t/do_t
+    g[np.arange(places), text[-1]] -= 1  # dL_t/do_t
     back, norms = g @ params.V, []  # dL_t/dh_t, one a row
-    for h_t in fwd.h[-1 : -lags - 2 : -1]:
+    for h_t in states[: -lags - 2 : -1]:
         norms.append(np.linalg.norm(back, axis=1).mean())
         back = (back * (1 - h_t * h_t)) @ params.W
     return np.array(norms)

@@ -1,5 +1,6 @@
 """The instruments: each tried on a network whose memory is known."""
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -243,3 +244,14 @@ def test_detectors_are_tested_on_the_half_in_which_they_were_not_found():
     assert detectors(h, label)[0] < 0.7
     assert np.isnan(detectors(h, np.arange(400) < 100)).all()
     assert detectors(np.zeros((400, 3)), label) == (0.5, 0.5)
+
+
+def test_a_large_alphabet_takes_time_and_not_memory():
+    params, ids, h = rnn.init_params(4000, hidden_size=3), np.arange(1000), np.zeros(3)
+    at_once = 30 * 100 * 4000 * 8  # bytes of the probabilities at 100 places of 30 characters
+    for instrument, length in ((basins, 30), (gradient_by_lag, 15)):
+        tracemalloc.start()
+        instrument(params, ids, h, length, 100)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < at_once / 2
