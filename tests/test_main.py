@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
 
 import nbformat
 import pypdf
@@ -11,6 +13,7 @@ import pytest
 from test_project import ROOT
 
 from lab.sweep import RECIPES
+from report import __main__ as command
 from report.__main__ import main, make_report
 
 BOOK = "The quick brown fox jumps over the lazy dog. Åsa saw it, and said so.\n" * 60
@@ -29,6 +32,29 @@ def test_what_is_wrong_is_said_in_one_sentence_and_the_last_report_stays(tmp_pat
     assert "FileNotFoundError: There is no book at" in said and "\n" not in said
     assert main(["--recipe=SGD"]).endswith("ValueError: There is no recipe 'SGD': choose one of " + repr_of(RECIPES))
     assert sorted((ROOT / "build").glob("*")) == before or not before
+
+
+def test_of_two_runs_that_end_together_the_second_waits(tmp_path, monkeypatch):
+    made = threading.Event()
+
+    def make(folder, author, **parameters):
+        for name in ("lab4.ipynb", "lab4.pdf"):
+            (folder / name).write_text("new")
+        made.set()
+
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "make_report", make)
+    (tmp_path / "build").mkdir()
+    first = sqlite3.connect(tmp_path / "build" / ".moving", isolation_level=None)
+    first.execute("BEGIN EXCLUSIVE")
+    second = threading.Thread(target=main, args=([],))
+    second.start()
+    assert made.wait(10)
+    second.join(0.2)
+    assert not list((tmp_path / "build").glob("lab4.*"))
+    first.close()
+    second.join(10)
+    assert sorted(path.name for path in (tmp_path / "build").glob("lab4.*")) == ["lab4.ipynb", "lab4.pdf"]
 
 
 def repr_of(names):
