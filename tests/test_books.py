@@ -29,8 +29,8 @@ BOOKS = {
     "thousands of Chinese characters": CHINESE.encode(),
     "emoji and combining marks": "👩\u200d👩\u200d👧 sa\u0301 🏳️\u200d🌈 e\u0301\u0323 👍🏽 z\u0308\u0301 🐛.\n".encode()
     * 120,
-    "one character": b"a" * 500,
-    "two characters": b"ab" * 400,
+    "one character": b"a" * 2500,
+    "two characters": b"ab" * 1250,
 }
 
 
