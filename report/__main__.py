@@ -51,12 +51,23 @@ def make_report(folder, author="", **parameters):
     (folder / "loss.svg").write_bytes(figure_picture(made, "The smooth loss"))
 
 
+def in_utf8(argument):
+    """The argument, which the notebook will store, or argparse's error: the name of a file need not be UTF-8."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8: a notebook can't store it; rename it.") from None
+    return argument
+
+
 def main(arguments=None):
     """What the command does; returns an exit status, or a sentence that says what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m report", description="Make build/lab4.pdf.")
-    parser.add_argument("--book", help="a text file in UTF-8; default: the book that ships with the report")
-    parser.add_argument("--author", default="", help="for the title block")
-    parser.add_argument("--recipe", help="how to train: a name from RECIPES in lab/sweep.py")
+    parser.add_argument(
+        "--book", type=in_utf8, help="a text file in UTF-8; default: the book that ships with the report"
+    )
+    parser.add_argument("--author", type=in_utf8, default="", help="for the title block")
+    parser.add_argument("--recipe", type=in_utf8, help="how to train: a name from RECIPES in lab/sweep.py")
     given = vars(parser.parse_args(arguments))
     author = given.pop("author")
     parameters = {name: value for name, value in given.items() if value}

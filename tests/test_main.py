@@ -34,6 +34,12 @@ def test_what_is_wrong_is_said_in_one_sentence_and_the_last_report_stays(tmp_pat
     assert sorted((ROOT / "build").glob("*")) == before or not before
 
 
+def test_a_name_that_is_not_utf8_is_refused_before_anything_runs(capsys):
+    with pytest.raises(SystemExit):
+        main(["--book=\udcff.txt"])
+    assert r"argument --book: '\udcff.txt' is not UTF-8" in capsys.readouterr().err
+
+
 def test_of_two_runs_that_end_together_the_second_waits(tmp_path, monkeypatch):
     made = threading.Event()
 
