@@ -162,12 +162,12 @@ def quality(choices, shares, real, caption):
         for value, point in points:
             ax.annotate(f"{value}", point, xytext=place, textcoords="offset points", fontsize=8)
     ax.plot(*real, "k*", markersize=9, linestyle="none", label="text held out")
-    ax.set(xlabel="words that are different from one another", ylabel="words in the book")
+    ax.set(xlabel="words that are different from one another", ylabel="words of the training part")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.margins(0.06, 0.12)
     ax.legend()
-    figure(fig, caption, "Two falling curves: the more words differ from one another, the fewer are in the book.")
+    figure(fig, caption, "Two falling curves: the more words differ from one another, the fewer are those of the training part.")
 
 
 def memory(gradients, contexts, ngrams, lengths, caption):
@@ -348,8 +348,8 @@ def speed_bars(turns, K=79, dtype="float32"):
     for name in names:
         sizes = [B for B in ratios if name in ratios[B]]
         places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
-        top += height * max(len(sizes), 1.5) + 0.14
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.21 * top))
+        top += height * max(len(sizes), 1.7) + 0.14
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.28 * top))
     for i, (B, ratio) in enumerate(ratios.items()):
         at = [places[name, B] for name in ratio]
         low, median, high = np.transpose(list(ratio.values()))

@@ -145,7 +145,7 @@ def temperatures(choices, texts, quality, perplexity, caption):
         The arguments of `rnn_core.synthesize`: one temperature each.
     texts : list of str
     quality : list of (float, float)
-        The shares of different words and of words in the book.
+        The shares of different words and of words of the training part.
     perplexity : list of float
     caption : str
 
@@ -163,5 +163,5 @@ def temperatures(choices, texts, quality, perplexity, caption):
         ]
         for choice, text, (different, known), surprise in zip(choices, texts, quality, perplexity, strict=False)
     ]
-    header = ["\u03c4", "Different", "In the book", "Perplexity", "How it begins"]
+    header = ["\u03c4", "Different", "Known", "Perplexity", "How it begins"]
     return table(header, rows, caption, align="rrrrl", widths=[4, 8, 9, 9, 70], size=83)
