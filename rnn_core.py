@@ -44,7 +44,7 @@ import numpy as np
 # ---------------------------------------------------------------------------------------------- a book, its characters
 
 
-def read_book(path, seq_length=25):
+def read_book(path, least=27):
     """Read a book as one string.
 
     Line ends become ``\\n`` and a byte-order mark is dropped, so that they do not count as characters of the book.
@@ -53,8 +53,8 @@ def read_book(path, seq_length=25):
     ----------
     path : str or path-like
         A text file in UTF-8.
-    seq_length : int
-        T, the length of the sequences that will be cut out of it: the book must hold at least T + 2 characters.
+    least : int
+        How many characters the book must have: to train on sequences of T, at least T + 2.
 
     Returns
     -------
@@ -80,11 +80,8 @@ def read_book(path, seq_length=25):
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text:
         raise ValueError(f"{path.name} is empty: choose a book with some text in it.")
-    if len(text) < seq_length + 2:
-        raise ValueError(
-            f"{path.name} has {len(text)} characters, too few for sequences of {seq_length}: "
-            f"it needs at least {seq_length + 2}."
-        )
+    if len(text) < least:
+        raise ValueError(f"{path.name} has {len(text):,} characters, too few: choose a book of {least:,} or more.")
     return text
 
 
@@ -146,7 +143,9 @@ class Vocabulary:
         """
         ids = np.asarray(ids)
         check_ids(ids, self.size, "decode")
-        return "".join(map(self.chars.__getitem__, ids.ravel().tolist()))
+        ids, size = ids.ravel(), 1 << 20  # a piece at a time, as in `encode`
+        pieces = (self._codes[ids[start : start + size]] for start in range(0, len(ids), size))
+        return "".join(piece.tobytes().decode("utf-32-le", "surrogatepass") for piece in pieces)
 
 
 def check_ids(ids, vocab_size, name):
@@ -315,7 +314,7 @@ def choose(what, name, choices):
     ValueError
         There is none of that name; the message lists those that there are.
     """
-    if name not in choices:
+    if name not in list(choices):
         raise ValueError(f"There is no {what} {name!r}: choose one of {', '.join(map(repr, choices))}.")
     return choices[name]
 

@@ -64,7 +64,7 @@ def test_read_book_returns_the_text_with_unix_line_ends_and_no_byte_order_mark(t
     [
         (b"", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
-        (b"x" * 26, "has 26 characters, too few for sequences of 25: it needs at least 27"),
+        (b"x" * 26, "has 26 characters, too few: choose a book of 27 or more"),
         (b"a long enough book, but caf\xe9 is Latin-1", r"not UTF-8: byte 27 \(0xe9\)"),
     ],
 )
