@@ -167,7 +167,7 @@ def quality(choices, shares, real, caption):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.margins(0.06, 0.12)
     ax.legend()
-    figure(fig, caption, "Two falling curves: the more words differ from one another, the fewer are those of the training part.")
+    figure(fig, caption, "Two falling curves: the more words differ from one another, the fewer are known.")
 
 
 def memory(gradients, contexts, ngrams, lengths, caption):
