@@ -187,7 +187,9 @@ def memory(gradients, contexts, ngrams, lengths, caption):
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(TEXT_WIDTH, 2.1))
     for style, (name, norms) in enumerate(gradients.items()):
-        left.semilogy(norms / norms[0], color=COLOURS[style], linestyle=LINES[style], label=name)
+        left.semilogy(
+            np.maximum(norms / max(norms[0], 1e-300), 1e-30), color=COLOURS[style], linestyle=LINES[style], label=name
+        )
     left.set(xlabel="lag $k$ (characters)", title="Gradient", ylim=(1e-5, 2))
     left.set_ylabel(r"$\Vert dL_t/dh_{t-k}\Vert$, of that at $k = 0$")
     left.legend(handlelength=1.5, borderaxespad=0)
