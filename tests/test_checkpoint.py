@@ -370,7 +370,10 @@ def test_a_run_of_a_constant_learning_rate_is_carried_on_with_more_steps_or_epoc
 def test_a_run_along_a_cosine_can_not_be_made_longer_and_is_told_why(tmp_path):
     path = tmp_path / "run.npz"
     train(path)
-    with pytest.raises(ValueError, match=r"another steps: .*; only a run with a constant learning rate can be made"):
+    with pytest.raises(
+        ValueError,
+        match=r"another steps: train with .* choose another file; only a run with a constant learning rate can be made",
+    ):
         train(path, steps=70)
 
 
@@ -442,3 +445,8 @@ def test_an_interrupt_does_not_hide_numbers_that_are_not_finite(tmp_path):
         result = train(tmp_path / "run.npz", optimizer=interrupting(Breaker, 5))
     np.testing.assert_array_equal(result.params.flat, result.best_params.flat)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_is_saved_every_5000_steps_if_nothing_else_is_said(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "run.npz")
+    assert [step for step in range(1, 10_001) if checkpoint.due(step)] == [5000, 10_000]

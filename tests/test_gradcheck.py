@@ -251,13 +251,13 @@ def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
     broken.V[1, 1] = np.nan
     with pytest.raises(ValueError, match="V holds NaN"):
         check_gradients(broken, *point)
-    with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
+    with pytest.raises(ValueError, match="Give all of params, x, y and h0, or none"):
         check_gradients(params)
-    with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
+    with pytest.raises(ValueError, match="Give all of params, x, y and h0, or none"):
         check_gradients(gradients=params)
-    with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
+    with pytest.raises(ValueError, match="Give all of params, x, y and h0, or none"):
         check_gradients(numerical=params)
-    with pytest.raises(ValueError, match="all of params, x, y and h0, or none"):
+    with pytest.raises(ValueError, match="Give all of params, x, y and h0, or none"):
         check_gradients(gradients={})
     with pytest.raises(ValueError, match="has the shape"):
         check_gradients(params, *point, gradients=rnn.Params(2, 2))
@@ -544,3 +544,8 @@ print(check(lambda w: (w**2).sum(), w, 2 * w).passed, check_gradients().passed)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
+def test_a_method_that_is_not_there_is_named_with_those_that_are(course):
+    with pytest.raises(ValueError, match="no method 'forward': choose one of 'central', "):
+        numerical_gradient(*course, method="forward", progress=False)

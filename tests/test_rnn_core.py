@@ -30,9 +30,15 @@ def test_decode_undoes_encode(text):
 
 def test_a_large_text_is_encoded_in_pieces_without_a_seam():
     text = "ab" * 600_000 + "c"
-    ids = rnn.Vocabulary(text).encode(text)
-    assert ids.dtype == np.uint8
+    vocab = rnn.Vocabulary(text)
+    ids = vocab.encode(text)
+    assert ids.dtype == np.uint8 and vocab.decode(ids) == text
     np.testing.assert_array_equal(ids, [0, 1] * 600_000 + [2])
+
+
+def test_a_lone_surrogate_is_a_character_like_any_other():
+    vocab = rnn.Vocabulary("a\ud800")
+    assert vocab.decode(vocab.encode("\ud800a")) == "\ud800a"
 
 
 @pytest.mark.parametrize(("size", "dtype"), [(256, np.uint8), (257, np.uint16)])
@@ -458,7 +464,7 @@ def test_the_whole_prompt_is_read_before_the_network_writes():
 @pytest.mark.parametrize(
     ("kwargs", "complaint"),
     [
-        ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": ""}, "The prompt is empty: give the network at least one"),
         ({"params": rnn.Params(8, VOCAB.size, np.full(rnn.Params(8, VOCAB.size).flat.size, np.nan))}, "W holds NaN"),
         ({"prompt": "fox #1"}, "'#'"),
         ({"length": -1}, "length must be a whole number, 0 or more"),
