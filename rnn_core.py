@@ -121,8 +121,7 @@ class Vocabulary:
         ValueError
             A character of the text is not in the vocabulary (the message names it).
         """
-        unknown = set(text).difference(self.chars)
-        if unknown:
+        if unknown := set(text).difference(self.chars):
             char = min(unknown)
             raise ValueError(
                 f"The character {char!r} (U+{ord(char):04X}) is not in the book, so the network has no number for it."
@@ -287,11 +286,8 @@ def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float6
     params = Params(hidden_size, vocab_size)
     m, K = params.hidden_size, params.vocab_size
     rng = np.random.default_rng(seed)
-    deviations = {
-        "normal": (sigma, sigma, sigma),
-        "scaled": (1 / np.sqrt(2 * m), 1 / np.sqrt(2 * K), 1 / np.sqrt(m)),
-    }
-    deviations["orthogonal"] = deviations["scaled"]
+    scaled = 1 / np.sqrt(2 * m), 1 / np.sqrt(2 * K), 1 / np.sqrt(m)
+    deviations = {"normal": (sigma, sigma, sigma), "scaled": scaled, "orthogonal": scaled}
     for weights, deviation in zip((params.W, params.U, params.V), choose("scheme", scheme, deviations), strict=True):
         weights[...] = deviation * rng.standard_normal(weights.shape)
     if scheme == "orthogonal":
@@ -773,6 +769,11 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
     >>> synthesize(Params(hidden_size=4, vocab_size=vocab.size), vocab, length=12)
     'b.  ccbbacc '
     """
+    return "".join(characters(params, vocab, length, prompt, temperature, top_p, seed, h0))
+
+
+def characters(params, vocab, length, prompt, temperature, top_p, seed, h0):
+    """What `synthesize` returns, a character at a time, each as soon as it is drawn."""
     params.check(vocab)
     if not prompt:
         raise ValueError("The prompt is empty: give the network at least one character to read first.")
@@ -783,17 +784,18 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
         raise ValueError(f"h0 must have the shape ({params.hidden_size},); this one has {h.shape}.")
     if not np.isfinite(h).all():
         raise ValueError("h0 holds NaN or infinity: give the hidden state of a network that has read something.")
-    x, ids, fwd = vocab.encode(prompt), np.empty(length, np.intp), Forward(params, (1,))
-    *before, x = x[:, None]  # each is a sequence of one character; the last one is read in the loop below
+    fwd, rng = Forward(params, (1,)), np.random.default_rng(seed)
+    *before, x = vocab.encode(prompt)[
+        :, None
+    ]  # each is a sequence of one character; the last one is read in the loop below
     for read in before:
         hidden_states(params, read, h, fwd)
         h = fwd.h[-1]
-    for n, u in enumerate(np.random.default_rng(seed).random(length)):
+    for _ in range(length):
         hidden_states(params, x, h, fwd)
         h, o = fwd.h[-1], logits(params, fwd)[0]
         if not math.isfinite(largest := o.max()):
             raise FloatingPointError("The network can't write: its outputs overflow, the parameters are too large.")
         p = np.exp(o - largest)  # SoftMax(o) but for its sum: `draw` divides by that
-        ids[n] = draw(p, u, temperature, top_p)
-        x = ids[n : n + 1]
-    return vocab.decode(ids)
+        x[0] = draw(p, rng.random(), temperature, top_p)
+        yield vocab.chars[x[0]]

@@ -30,35 +30,48 @@ def save_params(path, params, vocab):
     _write_npz(path, flat=params.flat, hidden_size=params.hidden_size, chars=code_points(vocab.chars))
 
 
-def load_params(path, vocab):
+def load_params(path):
     """Load what `save_params` wrote.
 
     Parameters
     ----------
     path : str or path-like
-    vocab : Vocabulary
-        The characters that the parameters must be for.
 
     Returns
     -------
-    Params
+    params : Params
+    vocab : Vocabulary
+        The characters that they are for.
 
     Raises
     ------
     FileNotFoundError
         There is no such file.
     ValueError
-        The file is damaged, or made for another vocabulary.
+        The file is damaged, or holds something else.
     """
     with _reading(path, "saved parameters") as file:
-        chars = file["chars"].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-        params = Params(int(file["hidden_size"]), len(chars), file["flat"])
-    if chars != vocab.chars:
-        raise ValueError(
-            f"{Path(path).name} was made for another vocabulary ({len(chars)} characters, this book has {vocab.size}): "
-            "load it with the book that it was trained on."
-        )
-    return params
+        vocab = Vocabulary(file["chars"].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass"))
+        return Params(int(file["hidden_size"]), vocab.size, file["flat"]), vocab
+
+
+def keep(params, vocab):
+    """Leave a report's network beside its PDF: in build/lab4.npz, from which `python -m lab.write` writes on.
+
+    The environment variable LAB4_BUILD names another folder. If nothing can be saved there, a warning says so, and the
+    report goes on.
+
+    Parameters
+    ----------
+    params, vocab
+        As for `save_params`.
+    """
+    path = Path(os.environ.get("LAB4_BUILD", "build")) / "lab4.npz"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        save_params(path, params, vocab)
+    except OSError as error:
+        warn(f"The network could not be saved: {error}.", stacklevel=3)
 
 
 def _write_npz(path, **arrays):

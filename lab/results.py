@@ -64,9 +64,8 @@ def best_reader(vocab, ids, then):
         {"best recipe": (params, then, h)} with its state at the end of the training text; nothing if this book has
         other characters than the one that it was trained on.
     """
-    try:
-        params = load_params(LONG_RUNS.with_name("best.npz"), vocab)
-    except ValueError:
+    params, known = load_params(LONG_RUNS.with_name("best.npz"))
+    if known.chars != vocab.chars:
         return {}
     end = ids[-2000:]
     h = rnn.forward(params, end[:-1], end[1:], np.zeros(params.hidden_size)).h[-1]

@@ -17,7 +17,7 @@ from small import IDS, VOCAB, Breaker, interrupting, same
 
 import rnn_core as rnn
 from lab import checkpoint, training
-from lab.checkpoint import Checkpoint, load_params, save_params
+from lab.checkpoint import Checkpoint, keep, load_params, save_params
 from lab.training import Samples
 
 SETTINGS = {"steps": 60, "schedule": "cosine", "samples": Samples(VOCAB, 25, 20)}
@@ -37,16 +37,11 @@ def test_saved_parameters_come_back_bit_for_bit(tmp_path, dtype):
     vocab = rnn.Vocabulary("\x00\n aé漢😀\ud800")
     params = rnn.init_params(vocab.size, 5, dtype=dtype)
     save_params(tmp_path / "params.npz", params, vocab)
-    back = load_params(tmp_path / "params.npz", vocab)
+    back, known = load_params(tmp_path / "params.npz")
+    assert known.chars == vocab.chars
     assert back.flat.dtype == dtype and (back.hidden_size, back.vocab_size) == (5, vocab.size)
     np.testing.assert_array_equal(back.flat, params.flat)
     assert [path.name for path in tmp_path.iterdir()] == ["params.npz"]
-
-
-def test_parameters_for_another_vocabulary_are_refused(tmp_path):
-    save_params(tmp_path / "params.npz", rnn.init_params(VOCAB.size, 5), VOCAB)
-    with pytest.raises(ValueError, match=r"params.npz was made for another vocabulary"):
-        load_params(tmp_path / "params.npz", rnn.Vocabulary("abc"))
 
 
 def test_a_damaged_parameter_file_is_refused_wherever_it_is_cut_or_flipped(tmp_path):
@@ -58,16 +53,16 @@ def test_a_damaged_parameter_file_is_refused_wherever_it_is_cut_or_flipped(tmp_p
     for cut in rng.integers(0, len(whole), 40):
         path.write_bytes(whole[:cut])
         with pytest.raises(ValueError, match="does not hold saved parameters, or it is damaged"):
-            load_params(path, VOCAB)
+            load_params(path)
     for place in rng.integers(0, len(whole), 40):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
         try:
-            np.testing.assert_array_equal(load_params(path, VOCAB).flat, params.flat)  # a byte that means nothing
+            np.testing.assert_array_equal(load_params(path)[0].flat, params.flat)  # a byte that means nothing
         except ValueError as error:
             assert "params.npz" in str(error)
     path.write_bytes(b"not parameters at all")
     with pytest.raises(ValueError, match="does not hold saved parameters"):
-        load_params(path, VOCAB)
+        load_params(path)
 
 
 def test_a_parameter_file_with_the_wrong_contents_is_refused(tmp_path):
@@ -78,7 +73,7 @@ def test_a_parameter_file_with_the_wrong_contents_is_refused(tmp_path):
     ):
         np.savez(path, **contents)
         with pytest.raises(ValueError, match=f"does not hold saved parameters, or it is damaged: .*{complaint}"):
-            load_params(path, VOCAB)
+            load_params(path)
 
 
 def test_loading_never_unpickles(tmp_path):
@@ -89,13 +84,13 @@ def test_loading_never_unpickles(tmp_path):
     path = tmp_path / "params.npz"
     np.savez(path, flat=np.array([Bomb()], object), hidden_size=4, chars=np.array([97], np.uint32))
     with pytest.raises(ValueError, match="does not hold saved parameters"):
-        load_params(path, VOCAB)
+        load_params(path)
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_missing_parameters_are_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file with saved parameters"):
-        load_params(tmp_path / "none.npz", VOCAB)
+        load_params(tmp_path / "none.npz")
 
 
 def test_a_failed_save_leaves_the_previous_file_intact(tmp_path, monkeypatch):
@@ -108,8 +103,27 @@ def test_a_failed_save_leaves_the_previous_file_intact(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint.np, "savez", full_disk)
     with pytest.raises(OSError, match="No space left"):
         save_params(path, rnn.init_params(VOCAB.size, 5, seed=9), VOCAB)
-    np.testing.assert_array_equal(load_params(path, VOCAB).flat, first.flat)
+    np.testing.assert_array_equal(load_params(path)[0].flat, first.flat)
     assert [p.name for p in tmp_path.iterdir()] == ["params.npz"]
+
+
+def test_a_report_leaves_its_network_in_the_folder_of_its_pdf(tmp_path, monkeypatch):
+    params = rnn.init_params(VOCAB.size, 5)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LAB4_BUILD", raising=False)
+    keep(params, VOCAB)
+    monkeypatch.setenv("LAB4_BUILD", str(tmp_path / "another"))
+    keep(params, VOCAB)
+    for folder in ("build", "another"):
+        np.testing.assert_array_equal(load_params(tmp_path / folder / "lab4.npz")[0].flat, params.flat)
+
+
+def test_a_network_that_cannot_be_saved_is_no_reason_to_lose_the_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB4_BUILD", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    with pytest.warns(RuntimeWarning, match="^The network could not be saved: .*file.*") as caught:
+        keep(rnn.init_params(VOCAB.size, 5), VOCAB)
+    assert caught[0].filename == __file__
 
 
 # ---------------------------------------------------------------------------------------------------------- checkpoints

@@ -52,9 +52,8 @@ def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parame
     assert {"bits", "lowest", "seconds", "zero fails", "curve"} <= set(run)
     assert run["characters"] == 30 * 25
     best = results["recipes"]["ways"]["best"]["seeds"]["0"]
-    vocab = rnn.Vocabulary(BOOK)
     assert len(best["text"]) == 1000
-    assert load_params(training.BEST_PARAMS, vocab).flat.size == best["parameters"]
+    assert load_params(training.BEST_PARAMS)[0].flat.size == best["parameters"]
 
 
 def test_a_part_can_be_measured_alone_and_what_is_there_is_kept(training, capsys):
