@@ -1,6 +1,7 @@
 """The PDF of a notebook."""
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pypdf
 import pytest
 from nbconvert.exporters import get_exporter
 from nbformat import v4
-from notebooks import HOSTILE, LONG, SCRIPTS, bundle, convert, notebook, text_of, words
+from notebooks import HOSTILE, LONG, SCRIPTS, bundle, convert, drawing, notebook, text_of, words
 from PIL import Image
 
 from report import show
@@ -127,6 +128,16 @@ def pictures(pdf):
     """Every page, small and grey."""
     numbers = range(1, len(pypdf.PdfReader(io.BytesIO(pdf)).pages) + 1)
     return [np.asarray(Image.open(io.BytesIO(page_picture(pdf, n, ppi=50))).convert("L")) for n in numbers]
+
+
+def test_a_figure_stands_where_the_notebook_shows_it():
+    sentences = [f"Begin {number} " + "a sentence of some length that goes on " * 20 + "end." for number in range(8)]
+    cells = [
+        cell for text in sentences for cell in (v4.new_markdown_cell(text), v4.new_code_cell("x", outputs=drawing()))
+    ]
+    printed = words(text_of(convert(*cells)))
+    marks = [match[0] for match in re.finditer(r"Begin|end\.|Figure1\.", printed)]
+    assert marks == ["Begin", "end.", "Figure1."] * len(sentences)
 
 
 def test_a_figure_is_found_by_its_caption():
