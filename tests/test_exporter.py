@@ -131,9 +131,10 @@ def pictures(pdf):
 
 
 def test_a_figure_stands_where_the_notebook_shows_it():
+    picture = drawing()
     sentences = [f"Begin {number} " + "a sentence of some length that goes on " * 20 + "end." for number in range(8)]
     cells = [
-        cell for text in sentences for cell in (v4.new_markdown_cell(text), v4.new_code_cell("x", outputs=drawing()))
+        cell for text in sentences for cell in (v4.new_markdown_cell(text), v4.new_code_cell("x", outputs=picture))
     ]
     printed = words(text_of(convert(*cells)))
     marks = [match[0] for match in re.finditer(r"Begin|end\.|Figure1\.", printed)]
