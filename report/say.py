@@ -89,12 +89,14 @@ def say(*sentences, at=None):
     Parameters
     ----------
     *sentences : str
-        Markdown; empty ones are left out. Text from a book goes through `report.show.inline` first.
+        Markdown; empty ones are left out, and so is a paragraph of nothing else. Text from a book goes through
+        `report.show.inline` first.
     at : DisplayHandle, optional
         A `place` further up on the page, which gets the paragraph.
     """
-    paragraph = Markdown(" ".join(filter(None, sentences)))
-    at.update(paragraph) if at else display(paragraph)
+    paragraph = " ".join(filter(None, sentences))
+    if paragraph:
+        (at.update if at else display)(Markdown(paragraph))
 
 
 def place():

@@ -17,6 +17,7 @@ def said(monkeypatch):
 
 def test_a_paragraph_is_its_sentences_without_those_that_are_empty(said):
     say.say("One.", "", say.claim(True, "Two."), say.claim(False, "Three."), "Four.")
+    say.say("", say.claim(False, "Five."))
     assert said == ["One. Two. Four."]
 
 
