@@ -18,14 +18,19 @@ from nbconvert.filters.markdown_mistune import HTMLRenderer, IPythonRenderer, Ma
 from traitlets import CaselessStrEnum, List, Unicode
 from traitlets.config import Config
 
+from report.config import TAGS
 from report.page import make_pdf
+from report.show import PAPER
 from report.tree import Document, box, formula, note
 
 __all__ = ["LabReportExporter"]
 
 PAPERS = ["a4", "us-letter"]
-# What says most first, as in JupyterLab.
-BEST_FIRST = ["text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "application/pdf"]
+# What was made for paper first, then what says most, as in JupyterLab.
+BEST_FIRST = [
+    *(PAPER, "text/html", "text/markdown", "text/latex"),
+    *("image/svg+xml", "image/png", "image/jpeg", "application/pdf"),
+]
 UNSEEN = re.compile(  # tags are seen only if they stand for something
     r"<(script|style)\b.*?</\1>|<!--.*?-->|<(?!/?(?:img|svg|iframe|video|audio|embed|object|input|hr)\b)[^>]*>",
     re.I | re.S,
@@ -61,17 +66,7 @@ class LabReportExporter(TemplateExporter):
     @property
     def default_config(self):
         """The parent's, with the usual cell tags in force."""
-        config = Config(
-            {
-                "TagRemovePreprocessor": {
-                    "enabled": True,
-                    "remove_cell_tags": {"remove-cell"},
-                    "remove_input_tags": {"remove-input", "injected-parameters"},  # papermill adds the second
-                    "remove_all_outputs_tags": {"remove-output"},
-                },
-                "HighlightMagicsPreprocessor": {"enabled": False},
-            }
-        )
+        config = Config({"TagRemovePreprocessor": TAGS, "HighlightMagicsPreprocessor": {"enabled": False}})
         inherited = super().default_config.copy()
         inherited.merge(config)
         return inherited
@@ -199,7 +194,7 @@ def _rich(kind, content, metadata):
     own = metadata.get(kind, {})
     size = f' width="{own["width"]}"' if isinstance(own, dict) and "width" in own else ""
     alt = html.escape(str(metadata.get("alt") or (isinstance(own, dict) and own.get("alt")) or ""))
-    if kind == "image/svg+xml":
+    if kind in (PAPER, "image/svg+xml"):
         content = base64.b64encode(content.encode("utf-8", "replace")).decode()
     return f'<p><img src="data:{kind};base64,{html.escape(content)}" alt="{alt}"{size}></p>'
 

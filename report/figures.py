@@ -93,8 +93,7 @@ def smooth_loss(run, steps_per_epoch, seq_length, caption):
     ax.plot(shown, run.smooth_losses[shown], linestyle="-", label="smooth loss")
     for epoch, boundary in enumerate(range(steps_per_epoch, run.done, steps_per_epoch), 2):
         ax.axvline(boundary, color="0.4", linewidth=0.7, linestyle=":")
-        place = {"xycoords": ("data", "axes fraction"), "va": "top", "fontsize": 8}
-        ax.annotate(f" epoch {epoch}", (boundary, 0.97), **place)
+        _name_epoch(ax, epoch, boundary)
     ax.set(xlabel="update step", ylabel="loss (nats per sequence)")
     ax.set_ylim(0.5 * run.smooth_losses.min(), 1.02 * run.smooth_losses[0] + 1e-9)
     per_character = ax.secondary_yaxis(
@@ -105,6 +104,11 @@ def smooth_loss(run, steps_per_epoch, seq_length, caption):
     legend = ax.legend(loc="upper right", bbox_to_anchor=(1, 0.88), frameon=True, framealpha=1, edgecolor="white")
     legend.legend_handles[0].set(linewidth=2, color="0.7")
     figure(fig, caption, "The smooth loss falls steeply at first and then slowly.")
+
+
+def _name_epoch(ax, number, first_step):
+    place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top", "fontsize": 8}
+    ax.annotate(f"epoch {number}", (first_step, 0.98), (3, 0), **place)
 
 
 def models(bits, own, networks, ngrams, caption):
@@ -125,7 +129,7 @@ def models(bits, own, networks, ngrams, caption):
     colours = ["C1" if name in own else "0.75" for name, _ in bars]
     left.barh([name for name, _ in bars], [needed for _, needed in bars], height=0.7, color=colours)
     for place, (_, needed) in enumerate(bars):
-        left.annotate(f" {needed:.2f}", (needed, place), va="center", fontsize=8)
+        left.annotate(f"{needed:.2f}", (needed, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
     left.set(xlabel="bits per character", xlim=(0, 1.2 * bars[0][1] + 1e-9))
     left.tick_params(axis="y", labelsize=8)
     left.grid(axis="y", visible=False)
@@ -162,10 +166,10 @@ def quality(choices, shares, real, caption):
         for value, point in points:
             ax.annotate(f"{value}", point, xytext=place, textcoords="offset points", fontsize=8)
     ax.plot(*real, "k*", markersize=9, linestyle="none", label="text held out")
-    ax.set(xlabel="words that are different from one another", ylabel="words of the training part")
+    ax.set(xlabel="words that are different from one another", ylabel="known words")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.margins(0.06, 0.12)
+    ax.margins(0.06, 0.2)
     ax.legend()
     figure(fig, caption, "Two falling curves: the more words differ from one another, the fewer are known.")
 
@@ -235,7 +239,7 @@ def reset(ways, shown, boundary, every, caption, seed=0):
         left.plot(steps[late], curve[late], color=COLOURS[style], linestyle=LINES[style], label=name)
     for number, epoch in enumerate(range(boundary, 3 * boundary, boundary), 2):
         left.axvline(epoch, color="0.4", linewidth=0.7, linestyle=":")
-        left.annotate(f" epoch {number}", (epoch, 0.98), xycoords=("data", "axes fraction"), va="top", fontsize=8)
+        _name_epoch(left, number, epoch)
     left.set(xlabel="update step", ylabel="smooth loss (nats per sequence)", title=f"Seed {seed}")
     left.locator_params(axis="x", nbins=4)
     kinds = (("fails from h = 0", "X", COLOURS[1]), ("does not", "o", COLOURS[0]))

@@ -1,12 +1,13 @@
 """Pictures for the README from a report that was made: a page, and a figure."""
 
-import base64
 import itertools
 import re
 import tempfile
 from pathlib import Path
 
 import typst
+
+from report.show import PAPER
 
 
 def page_picture(pdf, number, ppi):
@@ -43,7 +44,7 @@ def figure_picture(notebook, caption):
     """
     outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
     for picture, below in itertools.pairwise(outputs):
-        source = re.search('data:image/svg.xml;base64,([^"]+)', picture.get("text/html", ""))
-        if source and re.match(rf"\*\*Figure \w+\.\*\* {re.escape(caption)}", below.get("text/markdown", "")):
-            return base64.b64decode(source[1])
+        found = re.match(rf"\*\*Figure \w+\.\*\* {re.escape(caption)}", below.get("text/markdown", ""))
+        if found and PAPER in picture:
+            return picture[PAPER].encode()
     raise LookupError(f"The notebook has no figure with the caption {caption!r}: run it first.")

@@ -22,6 +22,7 @@ import matplotlib.pyplot as plt
 import mistune
 from IPython.display import Markdown, display
 from matplotlib.ticker import ScalarFormatter
+from PIL import Image
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -31,13 +32,13 @@ __all__ = ["Shown", "figure", "inline", "listing", "passage", "table", "use_hous
 NEWLINE = "\u00b6"  # a pilcrow: of the signs for a line break the one that every font has
 LONG_RUN = 24  # characters without a space after which a line must be allowed to break
 TEXT_WIDTH = 6.5  # inches: the text block of the A4 page
+CSS_PIXELS = 96  # an inch, on a screen
+PAPER = "image/x.paper+svg"  # SVG under a name of our own: a screen would prefer image/svg+xml, and GitHub shows none
+# For the widths of STIXGeneral, in which matplotlib lays out: the page's own face, and those that browsers have.
+FACES = "'Libertinus Serif', 'Times New Roman', serif"
 # The Markdown of tables and passages is for XeLaTeX alone, all other routes read their HTML: a caption stays with its
 # table, text is monospaced, and a line ends where it did.
-# pandoc 3.8 counts tables without a caption by "none", which nbconvert's page does not define (jupyter/nbconvert#2243).
-STAY = (
-    "```{=latex}\n\\ifcsname c@none\\endcsname\\else\\newcounter{none}\\fi\n"
-    "\\par\\vskip0pt plus12\\baselineskip\\penalty-200\\vskip0pt plus-12\\baselineskip\n```\n\n"
-)
+STAY = "```{=latex}\n\\par\\vskip0pt plus12\\baselineskip\\penalty-200\\vskip0pt plus-12\\baselineskip\n```\n\n"
 MONO, BREAK = "`\\bgroup\\ttfamily{}`{=latex}%s`\\egroup{}`{=latex}", "`\\newline{}`{=latex}"
 # Okabe and Ito's colours without the yellow; what looks alike in grey, the line styles tell apart.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
@@ -130,7 +131,7 @@ def passage(text, caption=None):
     """
     caption = _label(caption)
     head = f"{caption}\n\n" if caption else ""
-    style = "font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0"
+    style = "font-family: monospace; white-space: pre-wrap; overflow-wrap: break-word; margin: 0"
     block = f'<blockquote class="{IGNORE}" dir="auto"><pre style="{style}">\n{_html(text)}</pre></blockquote>'
     return Shown(
         html=_markdown(caption) + block if caption else block,
@@ -218,17 +219,19 @@ def figure(fig, caption, alt):
     for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
         if type(axis.get_major_formatter()) is ScalarFormatter and max(map(abs, axis.get_view_interval())) >= 5000:
             axis.set_major_formatter("{x:,.0f}")  # 20,000, as in the text
-    # HTML for screens, because nbconvert writes no alternative text for pictures; PDF for paper, because LaTeX takes it
-    # without further tools. Both are vectors, and nothing in them depends on the day.
-    nobody = {"Creator": None, "Producer": None, "CreationDate": None}
-    with mpl.rc_context({"pdf.compression": 0, "svg.hashsalt": "lab"}):
-        pdf = _save(fig, "pdf", metadata=nobody)
-        svg = _save(fig, "svg", metadata={"Creator": None, "Date": None})
-    width = round(96 * fig.get_size_inches()[0])
+    # A PNG for screens, which every one of them shows, and for paper a vector form that none would take: its text is
+    # text, for the page's own face. Nothing in them depends on the day.
+    with mpl.rc_context({"svg.hashsalt": "lab", "svg.fonttype": "none"}):
+        svg = _save(fig, "svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"])).decode()
+    png = _save(fig, "png", dpi=2 * CSS_PIXELS)
+    width = round(CSS_PIXELS * fig.get_size_inches()[0])
     plt.close(fig)
-    image = f'<img src="data:image/svg+xml;base64,{svg}" width="{width}" alt="{html.escape(alt)}">'
-    data = {"text/html": image, "application/pdf": pdf, "text/plain": f"[Figure: {alt}]"}
-    display(data, metadata={"alt": alt}, raw=True)
+    data = {
+        "image/png": _few_colours(png),
+        PAPER: svg.replace("'STIXGeneral'", FACES),
+        "text/plain": f"[Figure: {alt}]",
+    }
+    display(data, metadata={"alt": alt, "image/png": {"width": width}}, raw=True)
     display(Markdown(_label(caption)))
 
 
@@ -237,7 +240,7 @@ def use_house_style():
     mpl.rcParams.update(
         {
             "figure.figsize": (TEXT_WIDTH, 2.8),
-            "figure.dpi": 96,
+            "figure.dpi": CSS_PIXELS,
             "figure.constrained_layout.use": True,
             # Both ship with matplotlib: the first sits well beside the type of the page, the second has more scripts.
             "font.family": ["STIXGeneral", "DejaVu Sans"],
@@ -260,7 +263,6 @@ def use_house_style():
             "grid.linewidth": 0.5,
             "lines.linewidth": 1.3,
             "axes.prop_cycle": mpl.cycler(color=COLOURS) + mpl.cycler(linestyle=LINES),
-            "pdf.fonttype": 42,
         }
     )
 
@@ -276,6 +278,15 @@ def _label(caption):
 def _save(fig, kind, **options):
     buffer = io.BytesIO()
     fig.savefig(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def _few_colours(png):
+    """A picture with a palette, in base64: a third of the size, and no eye sees the difference."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
+        buffer, "png", optimize=True
+    )
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -305,16 +316,25 @@ def _html_table(header, rows, caption, align, widths, size):
 
     def cells(tag, row):
         for cell, letter in zip(row, align, strict=True):
-            face = "; font-family: monospace; overflow-wrap: anywhere" if isinstance(cell, verbatim) else ""
-            style = f"text-align: {side[letter]}; vertical-align: top; white-space: pre-wrap{face}"
-            yield f'<{tag} dir="auto" style="{style}">{_html(cell)}</{tag}>'
+            text = _html(cell).replace("\n", "<br>")
+            style = f"text-align: {side[letter]}; vertical-align: top; white-space: pre-wrap"
+            if isinstance(cell, verbatim):
+                text = f'<code style="background: none; padding: 0">{text}</code>' if text else ""
+                style += "; font-family: monospace; overflow-wrap: break-word"
+            name = tag if text else "td"  # a header without text is none for those who hear the page
+            yield f'<{name} dir="auto" align="{side[letter]}" style="{style}">{text}</{name}>'
 
     head = f'<thead class="{IGNORE}"><tr>{"".join(cells("th", header))}</tr></thead>'
     body = "\n".join(f"<tr>{''.join(cells('td', row))}</tr>" for row in rows)
-    top = f'<caption style="caption-side: top; text-align: left; padding: 0.5em 0">{inner}</caption>'
+    look = (
+        "caption-side: top; text-align: left; padding: 0.5em 0; min-width: min(36em, 85vw)"  # however narrow the table
+    )
     wide = "".join(f'<col style="width: {100 * width / sum(widths):.3g}%">' for width in widths or [])
     small = f' style="font-size: {size}%"' if size != 100 else ""
-    return f'<table{small}>{top}<colgroup>{wide}</colgroup>{head}<tbody class="{IGNORE}">\n{body}\n</tbody></table>'
+    return (
+        f'<table{small}><caption align="left" style="{look}">{inner}</caption><colgroup>{wide}</colgroup>{head}'
+        f'<tbody class="{IGNORE}">\n{body}\n</tbody></table>'
+    )
 
 
 def _pipe_table(header, rows, align, widths):

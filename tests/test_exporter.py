@@ -70,6 +70,10 @@ def test_fonts_are_embedded(reader):
     assert any("Libertinus" in name for name in names) and any("DejaVuSansMono" in name for name in names)
 
 
+def test_the_text_of_figures_is_text_in_the_face_of_the_page(reader, pdf):
+    assert "Loss (nats)" in text_of(reader) and b"STIX" not in pdf
+
+
 def test_figures_have_alternative_text(reader):
     alts = [alt for o in range(1, len(reader.xref[0]) + 1) if (alt := alternative(reader, o))]
     assert "A line that rises." in alts and "a red dot" in alts

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 from lab.training import Training
 from report import figures
 from report.figures import surprise
+from report.show import use_house_style
 
 CAPTION = "Figure 1. A caption."
 
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Draw a figure: its axes."""
+    """Draw a figure, which has room for all that is written: its axes."""
     shown = []
     monkeypatch.setattr(figures, "figure", lambda *what: shown.append(what))
 
@@ -26,10 +28,18 @@ def drawn(monkeypatch):
         function(*data, CAPTION)
         ((fig, caption, alt),) = shown
         assert caption == CAPTION and len(alt) > 20
+        fig.draw_without_rendering()
+        names = [name for ax in fig.axes for name in (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts)]
+        for name in filter(Text.get_text, names):
+            box = name.get_window_extent()
+            assert fig.bbox.x0 <= box.x0 and box.x1 <= fig.bbox.x1, name
+            assert fig.bbox.y0 <= box.y0 and box.y1 <= fig.bbox.y1, name
         return fig.axes
 
-    yield draw
-    plt.close("all")
+    with plt.rc_context():
+        use_house_style()
+        yield draw
+        plt.close("all")
 
 
 def labels(ax):

@@ -1,0 +1,3 @@
+from report.config import configure
+
+configure(get_config())  # noqa: F821 - Jupyter defines it
