@@ -1,13 +1,24 @@
-"""Pictures for the README from a report that was made: a page, and a figure."""
+"""What the README shows of the report that ships: its PDF, page 1, the figure of the loss, and some of the text.
 
+    python -m report.pictures
+
+takes them from the outputs that are stored in lab4.ipynb; nothing is run.
+"""
+
+import html
 import itertools
 import re
 import tempfile
 from pathlib import Path
 
+import nbformat
 import typst
+from bs4 import BeautifulSoup
 
+from report.exporter import LabReportExporter
 from report.show import PAPER
+
+ROOT = Path(__file__).parent.parent
 
 
 def page_picture(pdf, number, ppi):
@@ -48,3 +59,48 @@ def figure_picture(notebook, caption):
         if found and PAPER in picture:
             return picture[PAPER].encode()
     raise LookupError(f"The notebook has no figure with the caption {caption!r}: run it first.")
+
+
+def samples_table(notebook, steps):
+    """What the network writes on the way, beside the figure of the loss: HTML for the README.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        With its outputs, of which a table of synthesized characters is one.
+    steps : sequence of str
+        As that table writes them: the rows to be shown, besides the last one.
+
+    Returns
+    -------
+    str
+    """
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    found = next(data["text/html"] for data in outputs if " synthesized characters " in data.get("text/html", ""))
+    rows = [[cell.get_text() for cell in row("td")] for row in BeautifulSoup(found, "html.parser").tbody("tr")]
+    rows = [row for row in rows[:-1] if row[0] in steps] + rows[-1:]
+    picture = '<img src="report/loss.svg" alt="The smooth loss falls steeply at first and then slowly." width="330">'
+    head = '<th align="right">Step</th><th align="left">It writes</th>'
+    lines = [f'{head}<td rowspan="{len(rows) + 1}" width="350">{picture}</td>']
+    for step, _, text in rows:
+        lines.append(f'<td align="right">{step}</td><td><code>{html.escape(text[:70], quote=False)}</code></td>')
+    return "\n".join(["<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
+
+
+def main():
+    """What the command does."""
+    notebook = nbformat.read(ROOT / "lab4.ipynb", as_version=4)
+    pdf, _ = LabReportExporter().from_notebook_node(notebook, {"metadata": {"path": str(ROOT)}})
+    (ROOT / "report" / "lab4.pdf").write_bytes(pdf)
+    (ROOT / "report" / "page1.png").write_bytes(page_picture(pdf, 1, ppi=60))
+    (ROOT / "report" / "loss.svg").write_bytes(figure_picture(notebook, "The smooth loss"))
+    table = samples_table(notebook, ["0", "10,000", "60,000"])
+    readme = ROOT / "README.md"
+    text = re.sub(
+        r"(?s)(?<=<!-- samples -->\n).*(?=<!-- /samples -->)", lambda _: f"{table}\n", readme.read_text("utf-8")
+    )
+    readme.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -516,7 +516,7 @@ def test_the_examples_in_the_docstrings_come_out_as_shown():
 @pytest.mark.not_for_mutants
 def test_the_five_lines_in_the_readme_check_code_as_the_handout_asks_for(capsys):
     section = (ROOT / "README.md").read_text().partition("## Check your own gradient")[2].partition("\n## ")[0]
-    code = "\n".join(line[4:] for line in section.splitlines() if line.startswith("    ") or not line)
+    code = section.partition("```python\n")[2].partition("```")[0]
     rnn, X, Y, h0 = handout.make()
 
     def compute_loss(X, Y, h0, rnn):
