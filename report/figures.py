@@ -355,7 +355,7 @@ def speed_bars(turns, K=79, dtype="float32"):
         sizes = [B for B in ratios if name in ratios[B]]
         places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
         top += height * max(len(sizes), 1.7) + 0.14
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.28 * top))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.25 * top))
     for i, (B, ratio) in enumerate(ratios.items()):
         at = [places[name, B] for name in ratio]
         low, median, high = np.transpose(list(ratio.values()))
