@@ -17,7 +17,7 @@ from PIL import Image
 
 from report import show
 from report.exporter import LabReportExporter
-from report.pictures import figure_picture, page_picture
+from report.pictures import page_picture
 
 PAGES = Path(__file__).with_name("fixtures")
 
@@ -143,13 +143,6 @@ def test_a_figure_stands_where_the_notebook_shows_it():
     printed = words(text_of(convert(*cells)))
     marks = [match[0] for match in re.finditer(r"Begin|end\.|Figure1\.", printed)]
     assert marks == ["Begin", "end.", "Figure1."] * len(sentences)
-
-
-def test_a_figure_is_found_by_its_caption():
-    nb = notebook()
-    assert figure_picture(nb, "A line").startswith(b"<?xml") and b"</svg>" in figure_picture(nb, "A line")
-    with pytest.raises(LookupError, match="has no figure with the caption 'The loss'"):
-        figure_picture(nb, "The loss")
 
 
 def test_same_notebook_same_bytes(pdf, monkeypatch):
