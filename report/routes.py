@@ -15,7 +15,7 @@ from report.show import PAPER
 __all__ = ["clean_html", "described", "for_latex"]
 
 # Nothing in these can run, be fetched without a click, or lie over other things
-TAGS = bleach.ALLOWED_TAGS | set(
+ELEMENTS = bleach.ALLOWED_TAGS | set(
     "br dd del div dl dt h1 h2 h3 h4 h5 h6 hr img p pre samp span sub sup wbr "
     "caption col colgroup table tbody td th thead tr".split()
 )
@@ -100,7 +100,11 @@ def clean_html(source):
         HTML of text, tables and pictures that are part of it; other elements show as their source.
     """
     return bleach.clean(
-        str(source), tags=TAGS, attributes=_harmless, protocols={"http", "https", "mailto", "data"}, css_sanitizer=CSS
+        str(source),
+        tags=ELEMENTS,
+        attributes=_harmless,
+        protocols={"http", "https", "mailto", "data"},
+        css_sanitizer=CSS,
     )
 
 
