@@ -38,7 +38,7 @@ PAPER = "image/x.paper+svg"  # SVG under a name of our own: a screen would prefe
 FACES = "'Libertinus Serif', 'Times New Roman', serif"
 # The Markdown of tables and passages is for XeLaTeX alone, all other routes read their HTML: a caption stays with its
 # table, text is monospaced, and a line ends where it did.
-STAY = "```{=latex}\n\\par\\vskip0pt plus12\\baselineskip\\penalty-200\\vskip0pt plus-12\\baselineskip\n```\n\n"
+STAY = "\\par\\penalty-100\\ifdim\\dimexpr\\pagegoal-\\pagetotal\\relax<12\\baselineskip\\vfil\\break\\fi"
 MONO, BREAK = "`\\bgroup\\ttfamily{}`{=latex}%s`\\egroup{}`{=latex}", "`\\newline{}`{=latex}"
 # Okabe and Ito's colours without the yellow; what looks alike in grey, the line styles tell apart.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
@@ -131,7 +131,7 @@ def passage(text, caption=None):
     """
     caption = _label(caption)
     head = f"{caption}\n\n" if caption else ""
-    style = "font-family: monospace; white-space: pre-wrap; overflow-wrap: break-word; margin: 0"
+    style = "font-family: monospace; white-space: pre-wrap; overflow-wrap: break-word; word-break: normal; margin: 0"
     block = f'<blockquote class="{IGNORE}" dir="auto"><pre style="{style}">\n{_html(text)}</pre></blockquote>'
     return Shown(
         html=_markdown(caption) + block if caption else block,
@@ -155,7 +155,9 @@ def listing(*functions):
     """
     sources = [re.sub(r'\n +""".*?"""', "", inspect.getsource(function), flags=re.DOTALL) for function in functions]
     # Bold and italics in place of colours: those of a light page can't be read on a dark one.
-    formatter = HtmlFormatter(style="bw", noclasses=True, nobackground=True, cssclass="highlight language-python")
+    look = {"style": "bw", "noclasses": True, "nobackground": True, "cssclass": "highlight language-python"}
+    block = "font-family: monospace; white-space: pre; overflow: visible; margin: 0 0 1em"
+    formatter = HtmlFormatter(**look, prestyles=block)
     return Shown(
         html="".join(highlight(source, PythonLexer(), formatter) for source in sources),
         markdown="\n".join(f"```python\n{source}```\n" for source in sources),
@@ -199,7 +201,7 @@ def table(header, rows, caption, align=None, widths=None, size=100):
     caption = _label(caption)
     return Shown(
         html=_html_table(header, rows, caption, align, widths, size),
-        markdown=f"{STAY}{caption}\n\n{_pipe_table(header, rows, align, widths)}",
+        markdown=f"```{{=latex}}\n{STAY}\n```\n\n{caption}\n\n{_pipe_table(header, rows, align, widths)}",
         plain=f"{caption}\n\n{_plain_table(header, rows, align)}",
     )
 
@@ -319,16 +321,15 @@ def _html_table(header, rows, caption, align, widths, size):
             text = _html(cell).replace("\n", "<br>")
             style = f"text-align: {side[letter]}; vertical-align: top; white-space: pre-wrap"
             if isinstance(cell, verbatim):
-                text = f'<code style="background: none; padding: 0">{text}</code>' if text else ""
+                text = f"<samp>{text}</samp>" if text else ""
                 style += "; font-family: monospace; overflow-wrap: break-word"
             name = tag if text else "td"  # a header without text is none for those who hear the page
             yield f'<{name} dir="auto" align="{side[letter]}" style="{style}">{text}</{name}>'
 
     head = f'<thead class="{IGNORE}"><tr>{"".join(cells("th", header))}</tr></thead>'
     body = "\n".join(f"<tr>{''.join(cells('td', row))}</tr>" for row in rows)
-    look = (
-        "caption-side: top; text-align: left; padding: 0.5em 0; min-width: min(36em, 85vw)"  # however narrow the table
-    )
+    # However narrow or wide the table is, its caption is as wide as can be read
+    look = "caption-side: top; text-align: left; padding: 0.5em 0; min-width: min(36em, 85vw); max-width: 85vw"
     wide = "".join(f'<col style="width: {100 * width / sum(widths):.3g}%">' for width in widths or [])
     small = f' style="font-size: {size}%"' if size != 100 else ""
     return (

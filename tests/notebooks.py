@@ -9,8 +9,10 @@ import pypdf
 import pytest
 from nbformat import v4
 from PIL import Image
+from traitlets.config import Config
 
 from report import show
+from report.config import configure
 from report.exporter import LabReportExporter
 
 HOSTILE = (
@@ -129,6 +131,22 @@ def notebook():
     nb.metadata["language_info"] = {"name": "python"}
     for i, cell in enumerate(nb.cells):
         cell["id"] = f"cell-{i}"
+    return nb
+
+
+def configured():
+    """Jupyter's configuration, as the file that the package installs makes it."""
+    made = Config()
+    configure(made)
+    return made
+
+
+def printable():
+    """The notebook without what nbconvert's LaTeX lacks: pictures that are SVG only, for which it needs Inkscape."""
+    nb = notebook()
+    for cell in nb.cells:
+        if cell.source == "other":
+            cell.outputs = cell.outputs[:2]
     return nb
 
 

@@ -25,6 +25,7 @@ from report.formulas import translate
 from report.page import IMPORT, TEMPLATE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install --editable '.[browser]'")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: pip install --editable '.[browser]'")
 
 ROOT = Path(__file__).parent.parent
 SEEN = ROOT / "build" / "journey"
@@ -215,3 +216,54 @@ def test_the_file_menu_exports_the_report_as_pdf(page, tmp_path):
     text = " ".join(" ".join(sheet.extract_text() for sheet in sheets).split())
     for part in (NOTEBOOK.metadata.title, *captions("Figure"), *captions("Table")):
         assert part in text
+
+
+@pytest.fixture(scope="module")
+def web(page, tmp_path_factory):
+    """The page that the export menu makes, sanitized as it proposes, on a telephone."""
+    choose(page, "File", "Save and Export Notebook As", "HTML")
+    with page.expect_download(timeout=60_000) as download:
+        page.locator(".jp-Dialog").get_by_role("button", name="Ok").click()
+    file = tmp_path_factory.mktemp("web") / "lab4.html"
+    download.value.save_as(file)
+    tab = page.context.browser.new_page(viewport={"width": 390, "height": 844})
+    tab.route(re.compile("^https?:"), lambda route: route.abort())  # MathJax and the like
+    tab.goto(file.as_uri())
+    yield tab
+    tab.screenshot(path=SEEN / "telephone.png", full_page=True)
+    tab.close()
+
+
+def test_the_html_page_is_the_report_without_its_plumbing(web):
+    shown = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code" and "jupyter" not in cell.metadata]
+    playwright.expect(web.locator(".jp-CodeCell .jp-InputArea")).to_have_count(len(shown))
+
+
+def test_the_html_page_is_accessible(web):
+    # But for the colours of nbconvert's prompts and code
+    found = axe.Axe().run(web, context={"exclude": [[".jp-InputArea"], [".jp-OutputPrompt"]]})
+    assert not found.violations_count, found.generate_report()
+    undescribed = web.locator("img[alt^='No description'], img:not([alt])")
+    assert (undescribed.count(), web.locator("img").count()) == (0, len(captions("Figure")))
+
+
+def test_the_html_page_fits_a_telephone(web):
+    assert web.evaluate("document.documentElement.scrollWidth") <= 390
+    for table in web.locator("table").all():  # they scroll, and their captions need not
+        assert table.evaluate("table => getComputedStyle(table.parentElement).overflowX") == "auto"
+        assert table.locator("caption").evaluate("caption => caption.offsetWidth") <= 350
+
+
+def test_code_on_the_html_page_is_monospaced_and_generated_words_stay_whole(web):
+    for block in web.locator("pre").all():
+        assert "mono" in block.evaluate("block => getComputedStyle(block).fontFamily")
+    broken = """block => {
+        const text = block.firstChild, place = document.createRange()
+        return [...text.data.matchAll(/(?<!\\S)[A-Za-z]{2,20}(?!\\S)/g)].map(word => {
+            place.setStart(text, word.index)
+            place.setEnd(text, word.index + word[0].length)
+            return [word[0], place.getClientRects().length]
+        }).filter(([word, lines]) => lines > 1)
+    }"""
+    passages = web.locator("blockquote > pre").all()
+    assert passages and not [word for passage in passages for word in passage.evaluate(broken)]

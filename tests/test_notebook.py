@@ -4,13 +4,17 @@ import ast
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbclient.exceptions import CellExecutionError
+from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
 from test_project import ROOT
 
 from report.say import SHIPPED
 
-CELLS = nbformat.read(ROOT / "lab4.ipynb", as_version=4).cells
+SOURCE = (ROOT / "lab4.ipynb").read_text(encoding="utf-8")
+NOTEBOOK = nbformat.reads(SOURCE, as_version=4)
+CELLS = NOTEBOOK.cells
 CODE = [cell for cell in CELLS if cell.cell_type == "code"]
 
 
@@ -39,6 +43,29 @@ def test_a_cell_that_is_hidden_on_paper_is_folded_on_the_screen_too():
     for cell in CODE:
         assert ("remove-input" in tags(cell)) == cell.metadata.get("jupyter", {}).get("source_hidden", False), cell.id
     assert not [cell.id for cell in CELLS if "remove-cell" in tags(cell)]
+
+
+def test_the_file_is_small_and_just_as_jupyterlab_writes_it():
+    assert len(SOURCE.encode()) <= 1_200_000 and max(map(len, SOURCE.split("\n"))) <= 200_000
+    assert SOURCE == nbformat.writes(NOTEBOOK) + "\n"
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    assert NOTEBOOK.metadata.kernelspec == kernel
+
+
+def test_where_html_is_sanitized_every_figure_is_left_and_the_text_of_every_table():
+    page = BeautifulSoup(HTMLExporter(sanitize_html=True).from_notebook_node(NOTEBOOK)[0], "html.parser")
+    outputs = [output.get("data", {}) for cell in CODE for output in cell.outputs]
+    captions = [data for data in outputs if data.get("text/markdown", "").startswith("**Figure ")]
+    assert len(page.find_all("img")) == len(captions) > 0
+    tables = BeautifulSoup("".join(data.get("text/html", "") for data in outputs), "html.parser").find_all("td")
+    assert tables and [td.get_text() for td in tables] == [
+        td.get_text().replace("<br>", "") for td in page.find_all("td")
+    ]
+
+
+def test_a_section_is_a_slide():
+    for cell in CELLS:
+        assert cell.source.startswith("## ") == (cell.metadata.get("slideshow") == {"slide_type": "slide"}), cell.id
 
 
 def test_the_notebook_does_not_plot_and_asks_nowhere_whether_it_is_the_one_that_ships():

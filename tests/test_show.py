@@ -40,7 +40,7 @@ class Reader(HTMLParser):
             self.texts.append("")
         elif tag == "br":
             self.handle_data("\0")
-        elif tag not in ("wbr", "code", "span", "em", "bdi", "p"):
+        elif tag not in ("wbr", "code", "samp", "span", "em", "bdi", "p"):
             assert not self.open, f"<{tag}> in what should be text"
 
     def handle_endtag(self, tag):
@@ -144,12 +144,12 @@ def test_where_styles_are_stripped_tables_and_passages_keep_text_alignment_and_l
     made = show.table(
         ["", "Text"], [[7, show.verbatim("<b> cat\nsat")]], "Table 1. Text.", align="rl", size=80, widths=[1, 3]
     )
-    tags = {"blockquote", "br", "caption", "code", "pre", "strong", "table", "tbody", "td", "th", "thead", "tr"}
+    tags = {"blockquote", "br", "caption", "pre", "samp", "strong", "table", "tbody", "td", "th", "thead", "tr"}
     clean = partial(bleach.clean, tags=tags, attributes={"*": ["align"]}, strip=True)  # about as GitHub does
     assert re.sub("\n", "", clean(made.formats["html"])) == (
         '<table><caption align="left"><strong>Table 1.</strong> Text.</caption>'
         '<thead><tr><td align="right"></td><th align="left">Text</th></tr></thead>'
-        '<tbody><tr><td align="right">7</td><td align="left"><code>&lt;b&gt; cat<br>sat</code></td></tr></tbody>'
+        '<tbody><tr><td align="right">7</td><td align="left"><samp>&lt;b&gt; cat<br>sat</samp></td></tr></tbody>'
         "</table>"
     )
     assert clean(show.passage("a\n<b>").formats["html"]) == "<blockquote><pre>a\n&lt;b&gt;</pre></blockquote>"
