@@ -13,6 +13,7 @@ import os
 import re
 from pathlib import Path
 
+from jupyter_client import KernelManager
 from nbconvert.exporters import Exporter, TemplateExporter
 from nbconvert.filters.markdown_mistune import HTMLRenderer, IPythonRenderer, MarkdownWithMath
 from traitlets import CaselessStrEnum, List, Unicode
@@ -23,6 +24,8 @@ from report.tree import Document, box, formula, note
 
 __all__ = ["LabReportExporter"]
 
+# Else a kernel that is run for the report warns that it could be overheard
+ENCRYPTED = {"transport_encryption": "auto"} if hasattr(KernelManager, "transport_encryption") else {}
 PAPERS = ["a4", "us-letter"]
 # What says most first, as in JupyterLab.
 BEST_FIRST = ["text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "application/pdf"]
@@ -73,6 +76,7 @@ class LabReportExporter(TemplateExporter):
                     "remove_all_outputs_tags": {"remove-output"},
                 },
                 "HighlightMagicsPreprocessor": {"enabled": False},
+                "KernelManager": ENCRYPTED,
             }
         )
         inherited = super().default_config.copy()
