@@ -36,7 +36,7 @@ def making(monkeypatch, tmp_path):
     def make(folder, author, **parameters):
         made.append((author, parameters))
         for name in ("lab4.ipynb", "lab4.pdf"):
-            (folder / name).write_text("new")
+            (folder / name).write_text("new", encoding="utf-8")
 
     monkeypatch.setattr(command, "ROOT", tmp_path)
     monkeypatch.setattr(command, "make_report", make)
@@ -147,6 +147,6 @@ def test_a_report_is_made_without_a_locale_and_whatever_the_kernel_was_called(bo
     )
     environment = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TQDM_DISABLE": "1"}
     command = [sys.executable, "-c", code, tmp_path, book]
-    run = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, text=True)
+    run = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "lab4.pdf").read_bytes().startswith(b"%PDF")
