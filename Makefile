@@ -14,9 +14,6 @@ $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name)))$(eval expo
 
 STYLE = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-# Progress bars are for people who watch, not for stored outputs
-QUIET := TQDM_DISABLE=1
-
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1@/p' $(MAKEFILE_LIST) | tr @ '\t'
 
@@ -29,7 +26,7 @@ pictures: report  ## make the report, and of it the pictures that the README sho
 test: .venv/ready  ## check the style, the units and laws (pytest) and the notebook, cell by cell (nbval)
 	$(STYLE)
 	$(BIN)/pytest
-	$(QUIET) $(BIN)/pytest --nbval lab4.ipynb
+	$(BIN)/pytest --nbval lab4.ipynb
 
 quick: .venv/ready  ## check the style and the mathematics only (half a minute)
 	$(STYLE)

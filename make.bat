@@ -31,7 +31,6 @@ exit /b
 :test
 %BIN%\ruff check . && %BIN%\ruff format --check . || exit /b 1
 %BIN%\pytest || exit /b 1
-set TQDM_DISABLE=1
 %BIN%\pytest --nbval lab4.ipynb
 exit /b
 
