@@ -114,11 +114,15 @@ def _progress(seconds):
 
 
 def in_utf8(argument):
-    """The argument, which the notebook will store, or argparse's error: the name of a file need not be UTF-8."""
+    """The argument as text that a notebook can store, or argparse's error: the name of a file need not be UTF-8."""
     try:
         argument.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8: a notebook can't store it; rename it.") from None
+    except UnicodeEncodeError:  # as Python leaves what it can't decode, which without a locale is all but ASCII
+        try:
+            return os.fsencode(argument).decode()
+        except UnicodeError:
+            reason = f"{argument!r} is not UTF-8: a notebook can't store it; rename it."
+            raise argparse.ArgumentTypeError(reason) from None
     return argument
 
 

@@ -24,8 +24,10 @@ from report.tree import Document, box, formula, note
 
 __all__ = ["LabReportExporter"]
 
-# Else a kernel that is run for the report warns that it could be overheard
-ENCRYPTED = {"transport_encryption": "auto"} if hasattr(KernelManager, "transport_encryption") else {}
+# A kernel that is run for the report: it has time to end its helpers, and no reason to warn that it may be overheard
+KERNEL = {"shutdown_wait_time": 20.0}
+if hasattr(KernelManager, "transport_encryption"):
+    KERNEL["transport_encryption"] = "auto"
 PAPERS = ["a4", "us-letter"]
 # What says most first, as in JupyterLab.
 BEST_FIRST = ["text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "application/pdf"]
@@ -76,7 +78,7 @@ class LabReportExporter(TemplateExporter):
                     "remove_all_outputs_tags": {"remove-output"},
                 },
                 "HighlightMagicsPreprocessor": {"enabled": False},
-                "KernelManager": ENCRYPTED,
+                "KernelManager": KERNEL,
             }
         )
         inherited = super().default_config.copy()

@@ -131,9 +131,10 @@ def test_a_report_is_made_with_every_recipe(book, tmp_path, recipe):
 
 
 @pytest.mark.slow
-def test_a_report_is_made_without_a_locale_and_whatever_the_kernel_was_called(book, tmp_path):
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"], ids=["LF", "CR LF"])
+def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_lines_end_in(ends, tmp_path):
     """In a checkout of its own, whose notebook another program has saved under the name of its kernel."""
-    house = tmp_path / "checkout"
+    house = tmp_path / "a house"
     for name in ("lab", "report", "benchmarks"):
         shutil.copytree(ROOT / name, house / name)
     shutil.copy(ROOT / "rnn_core.py", house)
@@ -141,12 +142,17 @@ def test_a_report_is_made_without_a_locale_and_whatever_the_kernel_was_called(bo
     notebook.metadata["kernelspec"] = {"name": "conda-env-other-py", "display_name": "Python [conda env:other]"}
     del notebook.metadata["language_info"]
     nbformat.write(notebook, house / "lab4.ipynb")
-    code = (
-        "import pathlib, sys; from report.__main__ import make_report; "
-        "make_report(pathlib.Path(sys.argv[1]), book=sys.argv[2], steps=60, hidden_size=10)"
-    )
-    environment = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-c", code, tmp_path, book]
+    (house / "a book.txt").write_text(BOOK, encoding="utf-8", newline="\n")
+    for file in house.rglob("*"):
+        if file.suffix in (".ipynb", ".json", ".lua", ".md", ".py", ".svg", ".txt", ".typ"):
+            file.write_bytes(file.read_bytes().replace(b"\n", ends))
+    environment = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(house)}
+    words = ["BOOK=a book.txt", "STEPS=60", "HIDDEN_SIZE=10", "AUTHOR=Åsa"]
+    command = [sys.executable, "-m", "report", *words]
     run = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
-    assert run.returncode == 0, run.stderr
-    assert (tmp_path / "lab4.pdf").read_bytes().startswith(b"%PDF")
+    assert (run.returncode, run.stdout) == (0, "The report is build/lab4.pdf\n"), run.stderr
+    assert "WARNING" not in run.stderr
+    pages = pypdf.PdfReader(house / "build" / "lab4.pdf").pages
+    before, _, after = "".join(page.extract_text() for page in pages).partition("2 The model")
+    assert f"{len(BOOK):,} characters" in before and "Åsa" in before and after
+    assert ("CR LF; they are read as line feeds" in before) == (ends == b"\r\n")
