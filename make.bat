@@ -15,8 +15,8 @@ exit /b 0
 fc /b requirements.lock .venv\ready >nul 2>nul && goto %~1
 if not defined PYTHON (where py >nul 2>nul && set PYTHON=py)
 if not defined PYTHON set PYTHON=python
-%PYTHON% -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: name another one, set PYTHON=py -3.12 for example.')" || exit /b 1
-%PYTHON% -m venv --clear .venv || exit /b 1
+call %PYTHON% -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: name another one, set PYTHON=py -3.12 for example.')" || exit /b 1
+call %PYTHON% -m venv --clear .venv || exit /b 1
 %BIN%\pip install --quiet --require-hashes --requirement requirements.lock || exit /b 1
 %BIN%\pip install --quiet --no-deps --editable . || exit /b 1
 copy /y requirements.lock .venv\ready >nul || exit /b 1
