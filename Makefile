@@ -6,22 +6,19 @@ BIN := .venv/bin
 # At this size a second BLAS thread brings nothing, and on a busy machine threads that wait for each other cost a lot
 export OPENBLAS_NUM_THREADS ?= 1
 
-# The shell takes them from its environment, and make as they are, whatever characters they hold
-override BOOK := $(value BOOK)
-override AUTHOR := $(value AUTHOR)
-override RECIPE := $(value RECIPE)
-export BOOK AUTHOR RECIPE
+# What the command line sets but for the variables of this file: the shell takes them from its environment, and make as
+# they are, whatever characters they hold
+OURS := PYTHON PARTS OPENBLAS_NUM_THREADS TQDM_DISABLE SHELL
+GIVEN := $(filter-out $(OURS),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 
 STYLE = $(BIN)/ruff check . && $(BIN)/ruff format --check .
-
-# Progress bars are for people who watch, not for stored outputs
-QUIET := TQDM_DISABLE=1
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1@/p' $(MAKEFILE_LIST) | tr @ '\t'
 
 report: .venv/ready  ## run the notebook and write build/lab4.pdf; for another book: make report BOOK=path/to/book.txt
-	$(BIN)/python -m report --book="$$BOOK" --author="$$AUTHOR" --recipe="$$RECIPE"
+	$(BIN)/python -m report $(foreach name,$(GIVEN),$(name)="$$$(name)")
 
 pictures: report  ## make the report, and of it the pictures that the README shows
 	cp build/page1.png build/loss.svg report/
@@ -29,7 +26,7 @@ pictures: report  ## make the report, and of it the pictures that the README sho
 test: .venv/ready  ## check the style, the units and laws (pytest) and the notebook, cell by cell (nbval)
 	$(STYLE)
 	$(BIN)/pytest
-	$(QUIET) $(BIN)/pytest --nbval lab4.ipynb
+	$(BIN)/pytest --nbval lab4.ipynb
 
 quick: .venv/ready  ## check the style and the mathematics only (half a minute)
 	$(STYLE)

@@ -352,7 +352,7 @@ def memory():
 def machine():
     """The processor, and the versions of what was measured."""
     cpu = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.*)", cpu.read_text()) if cpu.exists() else []
+    names = re.findall(r"model name\s*: (.*)", cpu.read_text(encoding="utf-8")) if cpu.exists() else []
     versions = {"Python": platform.python_version()}
     for package in ("numpy", "torch", "jax"):
         try:
@@ -383,7 +383,7 @@ def main():
     result["growth"] = growth(vocab, ids, 1e9 * result["limits"]["gflops"])
     result["check_seconds"], result["synthesis_seconds"] = check_and_write(vocab, ids)
     result["autograd"] = autograd_error(vocab, ids)
-    (HERE / "speed.json").write_text(json.dumps(result, indent=1) + "\n")
+    (HERE / "speed.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def page(result):
         "peak": f"{result['limits']['gflops']:.0f}",
         "bandwidth": f"{result['limits']['gigabytes']:.1f}",
     }
-    return (HERE / "README.template.md").read_text().format(**parts)
+    return (HERE / "README.template.md").read_text(encoding="utf-8").format(**parts)
 
 
 def draw_growth(result):
@@ -130,13 +130,13 @@ def draw_growth(result):
 
 
 def main():
-    result = json.loads((HERE / "speed.json").read_text())
+    result = json.loads((HERE / "speed.json").read_text(encoding="utf-8"))
     use_house_style()
     for name, fig in (("speed", speed_bars(result["turns"])), ("growth", draw_growth(result))):
         with plt.rc_context({"svg.hashsalt": "lab"}):
             fig.savefig(HERE / f"{name}.svg", metadata={"Date": None})
         plt.close(fig)
-    (HERE / "README.md").write_text(page(result))
+    (HERE / "README.md").write_text(page(result), encoding="utf-8")
     for what, aim, value, met in targets(result):
         print(f"{'met    ' if met == 'yes' else 'NOT met'}  {what}: {value} ({aim})")
 

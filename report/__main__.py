@@ -1,28 +1,41 @@
 """Make the report of a book: run the notebook, export it as a PDF, and take the pictures for the README.
 
-    python -m report --book path/to/book.txt --author "Your name" --recipe "Adam 0.001, scaled"
+    python -m report --book path/to/book.txt --author "Your name" --recipe "Adam 0.001, scaled" --epochs 2
 
-writes build/lab4.ipynb, build/lab4.pdf, build/page1.png and build/loss.svg. Each run works in a folder of its own and
-moves its files to their place when all are made, so what is there is never half a report or a mixture of two.
+writes build/lab4.ipynb, build/lab4.pdf, build/page1.png and build/loss.svg. The parameters are those of the notebook's
+first cell of code; BOOK=path/to/book.txt says the same as --book path/to/book.txt. Each run works in a folder of its
+own and moves its files to their place when all are made, so what is there is never half a report or a mixture of two.
 """
 
 import argparse
+import ast
 import logging
 import os
+import re
 import sqlite3
 import sys
 import tempfile
-from contextlib import closing
+import threading
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import nbformat
 import papermill
 from nbconvert.utils.exceptions import ConversionException
+from papermill.translators import PythonTranslator
 from traitlets.config import Config
 
+from lab.progress import bar
 from report.exporter import LabReportExporter
 from report.pictures import figure_picture, page_picture
+from report.say import SHORTEST, settings
+from rnn_core import choose, read_book
 
 ROOT = Path(__file__).parent.parent
+NOTEBOOK = ROOT / "lab4.ipynb"
+# How long the long cells took when this was written, in seconds, each of the others, and what is done before and after
+SECONDS = {"slip-runs": 5, "train": 26, "sweep": 66, "yardsticks": 3, "how-far-back": 3, "temperatures": 3}
+OTHERS, START, PDF = 0.2, 2, 6
 
 
 def make_report(folder, author="", **parameters):
@@ -41,37 +54,132 @@ def make_report(folder, author="", **parameters):
     papermill.PapermillExecutionError, nbconvert.utils.exceptions.ConversionException
         A cell failed, or the PDF could not be made.
     """
-    # The kernel of this environment, whatever name another program has left in the notebook
-    options = {"kernel_name": "python3", "language": "python", "cwd": ROOT, "progress_bar": False}
-    made = papermill.execute_notebook(ROOT / "lab4.ipynb", folder / "lab4.ipynb", parameters, **options)
     exporter = LabReportExporter(config=Config({"LabReportExporter": {"author": author}}))
-    pdf, _ = exporter.from_notebook_node(made, {"metadata": {"path": str(ROOT)}})
-    (folder / "lab4.pdf").write_bytes(pdf)
-    (folder / "page1.png").write_bytes(page_picture(pdf, 1, ppi=110))
-    (folder / "loss.svg").write_bytes(figure_picture(made, "The smooth loss"))
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    with _progress(START + sum(map(_seconds, cells)) + PDF) as begin:
+
+        def begin_cell(cell, cell_index):
+            heading = re.match("#+ (.*)", cell.source) if cell.cell_type == "markdown" else None
+            begin(_seconds(cell), heading and heading[1])
+
+        begin(START, "The kernel starts")
+        os.environ["TQDM_DISABLE"] = "1"  # for the kernel: its bars are for people who watch, not for stored outputs
+        made = papermill.execute_notebook(
+            NOTEBOOK,
+            folder / "lab4.ipynb",
+            parameters,
+            # The kernel of this environment, whatever name another program has left in the notebook
+            kernel_name="python3",
+            language="python",
+            cwd=ROOT,
+            config=exporter.config,
+            progress_bar=False,
+            on_cell_start=begin_cell,
+        )
+        begin(PDF, "The PDF")
+        pdf, _ = exporter.from_notebook_node(made, {"metadata": {"path": str(ROOT)}})
+        (folder / "lab4.pdf").write_bytes(pdf)
+        (folder / "page1.png").write_bytes(page_picture(pdf, 1, ppi=110))
+        (folder / "loss.svg").write_bytes(figure_picture(made, "The smooth loss"))
+
+
+def _seconds(cell):
+    return SECONDS.get(cell.id, OTHERS) if cell.cell_type == "code" else 0
+
+
+@contextmanager
+def _progress(seconds):
+    """In a terminal, a bar for work that takes so long; yields what to call when a piece of it begins."""
+    look = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
+    over, end = threading.Event(), 0
+    with bar(None, shown=sys.stdout.isatty(), total=seconds, smoothing=0, bar_format=look) as shown:
+
+        def begin(seconds, title):
+            nonlocal end
+            shown.n, end = end, end + seconds
+            shown.set_description_str(title or shown.desc)
+
+        def tick():  # until the next piece begins, the clock says how far this one is
+            while not over.wait(1):
+                shown.n = min(shown.n + 1, end)
+                shown.refresh()
+
+        clock = threading.Thread(target=tick)
+        clock.start()
+        try:
+            yield begin
+        finally:
+            over.set()
+            clock.join()
 
 
 def in_utf8(argument):
-    """The argument, which the notebook will store, or argparse's error: the name of a file need not be UTF-8."""
+    """The argument as text that a notebook can store, or argparse's error: the name of a file need not be UTF-8."""
     try:
         argument.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8: a notebook can't store it; rename it.") from None
+    except UnicodeEncodeError:  # as Python leaves what it can't decode, which without a locale is all but ASCII
+        try:
+            return os.fsencode(argument).decode()
+        except UnicodeError:
+            reason = f"{argument!r} is not UTF-8: a notebook can't store it; rename it."
+            raise argparse.ArgumentTypeError(reason) from None
     return argument
+
+
+def read_arguments(arguments):
+    """The author and the parameters that a command line states, checked as the notebook checks them.
+
+    Parameters
+    ----------
+    arguments : list of str
+        `--hidden-size 200`, `--hidden-size=200` or `HIDDEN_SIZE=200`; an empty value is none.
+
+    Returns
+    -------
+    author : str
+    parameters : dict
+
+    Raises
+    ------
+    ValueError, OSError
+        There is no such parameter, its value makes no sense, or the book can't be read.
+    """
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    (first,) = (cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
+    own = PythonTranslator.inspect(first)
+    defaults = {parameter.name: ast.literal_eval(parameter.default) for parameter in own}
+    parser = argparse.ArgumentParser("python -m report", description="Make build/lab4.pdf.", allow_abbrev=False)
+    parser.add_argument("--author", type=in_utf8, metavar="NAME", help="for the title block")
+    for parameter in own:
+        option, about = _option(parameter.name), f"{parameter.help} (default: {parameter.default})"
+        parser.add_argument(option, type=in_utf8, metavar="...", help=about.replace("%", "%%"))
+    given, others = parser.parse_known_args(arguments)
+    others = [re.sub(r"^\w+(?==)", lambda name: _option(name[0]), word) for word in others]
+    given, others = parser.parse_known_args(others, given)
+    for word in others:
+        choose("parameter", word.partition("=")[0].strip("-").replace("-", "_"), dict(author="", **defaults))
+    parameters = {name: text for name, text in vars(given).items() if text}
+    author = parameters.pop("author", "")
+    for name, text in parameters.items():
+        if name == "book":  # the kernel runs in another folder
+            parameters[name] = os.path.abspath(os.path.expanduser(text))
+        elif not isinstance(defaults[name], str) and re.fullmatch(r"[+-]?\d{1,18}", text):
+            parameters[name] = int(text)
+    settings(**defaults | parameters)
+    read_book(ROOT / (defaults | parameters)["book"], SHORTEST)
+    return author, parameters
+
+
+def _option(name):
+    return "--" + name.lower().replace("_", "-")
 
 
 def main(arguments=None):
     """What the command does; returns an exit status, or a sentence that says what went wrong."""
-    parser = argparse.ArgumentParser(prog="python -m report", description="Make build/lab4.pdf.")
-    parser.add_argument(
-        "--book", type=in_utf8, help="a text file in UTF-8; default: the book that ships with the report"
-    )
-    parser.add_argument("--author", type=in_utf8, default="", help="for the title block")
-    parser.add_argument("--recipe", type=in_utf8, help="how to train: a name from RECIPES in lab/sweep.py")
-    given = vars(parser.parse_args(arguments))
-    author = given.pop("author")
-    parameters = {name: value for name, value in given.items() if value}
-    os.environ["TQDM_DISABLE"] = "1"  # progress bars are for people who watch, not for stored outputs
+    try:
+        author, parameters = read_arguments(sys.argv[1:] if arguments is None else arguments)
+    except (ValueError, OSError) as error:
+        return str(error)
     logging.getLogger("papermill").setLevel(logging.WARNING)
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
@@ -82,14 +190,21 @@ def main(arguments=None):
             return f"Cell {error.exec_count} of the notebook failed. {error.ename}: {error.evalue}"
         except ConversionException as error:
             return str(error)
+        except KeyboardInterrupt:
+            return "Interrupted: the last report is as it was."
         # Two runs that end together move their files one after the other: SQLite has a lock that works on every system
         with closing(sqlite3.connect(build / ".moving", timeout=600, isolation_level=None)) as turn:
             turn.execute("BEGIN EXCLUSIVE")
-            for file in Path(folder).iterdir():
-                file.replace(build / file.name)
+            # The PDF is the one that is open elsewhere, if any is; then Windows lets nobody replace it
+            for file in sorted(Path(folder).iterdir(), key=lambda file: file.suffix != ".pdf"):
+                try:
+                    file.replace(build / file.name)
+                except PermissionError:
+                    return f"Close build/{file.name}, which another program has open, and make the report again."
     print("The report is build/lab4.pdf")
     return 0
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal can show every character
     sys.exit(main())

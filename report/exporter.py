@@ -8,12 +8,13 @@ import base64
 import copy
 import datetime
 import html
+import itertools
 import os
 import re
 from pathlib import Path
 
+from jupyter_client import KernelManager
 from nbconvert.exporters import Exporter, TemplateExporter
-from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import HTMLRenderer, IPythonRenderer, MarkdownWithMath
 from traitlets import CaselessStrEnum, List, Unicode
 from traitlets.config import Config
@@ -25,12 +26,19 @@ from report.tree import Document, box, formula, note
 
 __all__ = ["LabReportExporter"]
 
+# A kernel that is run for the report: it has time to end its helpers, and no reason to warn that it may be overheard
+KERNEL = {"shutdown_wait_time": 20.0}
+if hasattr(KernelManager, "transport_encryption"):
+    KERNEL["transport_encryption"] = "auto"
 PAPERS = ["a4", "us-letter"]
 # What was made for paper first, then what says most, as in JupyterLab.
 BEST_FIRST = [
     *(PAPER, "text/html", "text/markdown", "text/latex"),
     *("image/svg+xml", "image/png", "image/jpeg", "application/pdf"),
 ]
+COLOURS = re.compile(r"\x1b\[(?!\d{0,4}[AK]).*?[@-~]")  # and all that a terminal obeys but for the next
+# Text, or what moves the cursor or erases: line ends, steps back, up (A) by a number of lines, a line or part of it (K)
+TERMINAL = re.compile(r"([^\n\r\b\x1b]+|\x1b(?!\[\d{0,4}[AK]))|(?:\x1b\[(\d*))?([AK\n\r\b])")
 UNSEEN = re.compile(  # tags are seen only if they stand for something
     r"<(script|style)\b.*?</\1>|<!--.*?-->|<(?!/?(?:img|svg|iframe|video|audio|embed|object|input|hr)\b)[^>]*>",
     re.I | re.S,
@@ -66,7 +74,13 @@ class LabReportExporter(TemplateExporter):
     @property
     def default_config(self):
         """The parent's, with the usual cell tags in force."""
-        config = Config({"TagRemovePreprocessor": TAGS, "HighlightMagicsPreprocessor": {"enabled": False}})
+        config = Config(
+            {
+                "TagRemovePreprocessor": TAGS,
+                "HighlightMagicsPreprocessor": {"enabled": False},
+                "KernelManager": KERNEL,
+            }
+        )
         inherited = super().default_config.copy()
         inherited.merge(config)
         return inherited
@@ -160,27 +174,35 @@ class LabReportExporter(TemplateExporter):
             hidden = self.exclude_input or cell.metadata.get("transient", {}).get("remove_source")
             if cell.source.strip() and not hidden:
                 yield box("code", cell.source, language)
-            for output in [] if self.exclude_output else cell.outputs:
-                yield _output(output)
+            outputs = [] if self.exclude_output else cell.outputs
+            for stream, group in itertools.groupby(outputs, lambda output: output.get("name")):
+                if stream:  # its pieces are one text, in which the later may overwrite the earlier
+                    yield _text("problem" if stream == "stderr" else "output", "".join(one.text for one in group))
+                else:
+                    yield from map(_output, group)
 
 
 def _output(output):
-    if output.output_type == "stream":
-        return box("problem" if output.name == "stderr" else "output", _printed(output.text))
     if output.output_type == "error":
-        return box("problem", _printed("\n".join(output.traceback) or f"{output.ename}: {output.evalue}"))
+        return _text("problem", "\n".join(output.traceback) or f"{output.ename}: {output.evalue}")
     data = output.data
     pictures = [kind for kind in data if kind.startswith("image/") and kind not in BEST_FIRST]
     for kind in [*BEST_FIRST, *pictures]:
         if kind in data and (shown := _rich(kind, data[kind], output.metadata)):
             return shown
-    plain = _printed(data.get("text/plain", ""))
+    plain = data.get("text/plain", "")
     active = [kind for kind in data if re.search(r"vnd\.|javascript", kind)]
     if active or "<script" in data.get("text/html", ""):
         kinds = ", ".join(kind for kind in data if kind != "text/plain")
-        return note(f"An output has no form for paper and is left out: {kinds} {plain[:200]}")
+        return note(f"An output has no form for paper and is left out: {kinds} {_printed(plain)[:200]}")
     empty = any(kind in data for kind in BEST_FIRST)  # as on the screen, where the text is not shown in its stead
-    return "" if empty or not plain.strip() else box("output", plain)
+    return "" if empty else _text("output", plain)
+
+
+def _text(kind, text):
+    """A block of text as a terminal shows it in the end; nothing if nothing of it would be seen."""
+    shown = _printed(text)
+    return box(kind, shown) if shown.strip() else ""
 
 
 def _rich(kind, content, metadata):
@@ -234,9 +256,26 @@ def _attach(source, attachments):
 
 
 def _printed(text):
-    """What a terminal would show in the end: colours gone, lines overwritten by their carriage returns."""
-    lines = strip_ansi(text).replace("\r\n", "\n").split("\n")
-    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    """What a terminal shows in the end: without colours, and without what was overwritten or erased, as bars are."""
+    lines, row, column = [""], 0, 0
+    for plain, number, control in TERMINAL.findall(COLOURS.sub("", text).replace("\r\n", "\n")):
+        line = lines[row].ljust(column)
+        if plain:
+            lines[row] = line[:column] + plain + line[column + len(plain) :]
+            column += len(plain)
+        elif control == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif control == "\b":
+            column = max(column - 1, 0)
+        elif control == "\r":
+            column = 0
+        elif control == "A":
+            row = max(row - max(int(number or 1), 1), 0)
+        else:  # K: from here on, up to here, or all of the line
+            left, right = line[:column], line[column + 1 :]
+            lines[row] = {0: left, 1: " " * (column + 1) + right, 2: ""}.get(int(number or 0), line)
+    return "\n".join(line.rstrip(" ") for line in lines)
 
 
 def _iso_date(text):

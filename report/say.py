@@ -12,7 +12,7 @@ from lab.sweep import RECIPES
 from report.show import inline
 from rnn_core import choose
 
-__all__ = ["SHIPPED", "claim", "listed", "place", "say", "settings"]
+__all__ = ["SHIPPED", "SHORTEST", "claim", "listed", "place", "say", "settings"]
 
 SHIPPED = {
     "book": "the_drowned_bell.txt",
@@ -22,6 +22,7 @@ SHIPPED = {
     "hidden_size": 100,
     "seed": 0,
 }
+SHORTEST = 2_100  # characters of a book: of fewer, too little can be held out
 
 _strict = False
 

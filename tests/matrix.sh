@@ -22,7 +22,7 @@ check() { # environment, then settings of the shell's environment
     local bin=$1/bin
     shift
     env OPENBLAS_NUM_THREADS=1 "$@" "$bin"/pytest -q --ignore tests/test_journey.py &&
-        env TQDM_DISABLE=1 OPENBLAS_NUM_THREADS=1 "$@" "$bin"/pytest -q --nbval lab4.ipynb
+        env OPENBLAS_NUM_THREADS=1 "$@" "$bin"/pytest -q --nbval lab4.ipynb
 }
 
 made() { # python, what to install one after the other: an environment of its own

@@ -35,7 +35,7 @@ def functions(path):
 
 
 if __name__ == "__main__":
-    paths = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
+    paths = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]["only_mutate"]
     mutants = {name: lines for path in paths for name, lines in functions(path).items()}
     left = re.findall(r"^\s*(\S+__mutmut_\d+): (.+)", sys.stdin.read(), re.MULTILINE)
     for name, status in left:

@@ -280,7 +280,7 @@ np.savez(sys.argv[3], params=result.params.flat, losses=result.losses, best=resu
 @pytest.mark.not_for_mutants
 def test_a_run_that_is_killed_twenty_times_comes_to_the_same_bits(tmp_path):
     path, end = tmp_path / "run.npz", tmp_path / "end.npz"
-    command = [sys.executable, "-c", CHILD, str(path), __file__.rpartition("/")[0], str(end)]
+    command = [sys.executable, "-c", CHILD, str(path), str(Path(__file__).parent), str(end)]
     rng, kills = np.random.default_rng(0), 0
     while kills < 20:
         child = subprocess.Popen(command)

@@ -10,10 +10,12 @@ import nbformat
 import numpy as np
 import pypdf
 import pytest
+from bs4 import BeautifulSoup
 from nbconvert.exporters import get_exporter
 from nbformat import v4
 from notebooks import HOSTILE, LONG, SCRIPTS, bundle, convert, drawing, notebook, text_of, words
 from PIL import Image
+from tqdm import tqdm, trange
 
 from report import show
 from report.exporter import LabReportExporter
@@ -191,6 +193,49 @@ def test_a_cell_longer_than_a_page_is_all_there():
     made = convert(v4.new_code_cell("x", outputs=[bundle(show.table(["Text"], rows, "Table 1. Long."))]))
     text = words(text_of(made))
     assert "299" in text and text.count("p") == 300
+
+
+def printed(*pieces):
+    """What the PDF shows of text that a cell has printed in such pieces: that of each block."""
+    outputs = [v4.new_output("stream", name=name, text=text) for name, text in pieces]
+    shown = LabReportExporter().pieces(v4.new_code_cell(outputs=outputs), "python")
+    return [BeautifulSoup(str(piece), "html.parser").get_text() for piece in shown if piece]
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    {
+        "a\r\nb\n": "a\nb",
+        " 10%\r100%\n": "100%",
+        "long line\rshort\n": "shortline",
+        "back\b\b\b\b\b\bform": "form",
+        "\x1b[31mred\x1b[0m \x1b[?25l": "red",
+        "one\ntwo\x1b[Aover\nnew": "oneover\nnew",
+        "one\ntwo\r\x1b[2A\x1b[K1": "1\ntwo",
+        "abcdef\b\b\x1b[K": "abcd",
+        "abcdef\b\b\b\x1b[1K": "    ef",
+        "abcdef\x1b[2Kg": "      g",
+        "\x1b[99999999999A, \x1b[x": ", ",
+    }.items(),
+)
+def test_of_printed_text_the_pdf_shows_what_a_terminal_shows_in_the_end(text, seen):
+    assert printed(("stdout", text)) == [seen.rstrip(" ")]
+
+
+def test_pieces_of_one_stream_are_one_text_and_what_is_blank_is_not_printed():
+    pieces = [("stdout", "1%"), ("stdout", "\r2%"), ("stderr", "careful"), ("stdout", " \n\n"), ("stderr", "\r\r")]
+    assert printed(*pieces) == ["2%", "careful"]
+
+
+@pytest.mark.parametrize("leave", [True, False])
+def test_of_progress_bars_the_pdf_shows_the_last_state_or_nothing(leave):
+    screen = io.StringIO()
+    for _ in trange(3, desc="outer", leave=leave, file=screen, mininterval=0):
+        for _ in tqdm("abc", desc="inner", leave=False, file=screen, mininterval=0):
+            pass
+    shown = "".join(printed(("stderr", screen.getvalue())))
+    assert screen.getvalue().count("inner") > 8 and "inner" not in shown
+    assert shown.count("outer") == leave and ("3/3" in shown) == leave
 
 
 def test_html_is_printed_rather_than_plain_text():

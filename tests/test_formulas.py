@@ -66,7 +66,7 @@ def test_a_comment_ends_with_its_line():
 )
 def test_what_mathjax_sets_typst_sets(tex, tmp_path):
     (tmp_path / TEMPLATE.name).write_bytes(TEMPLATE.read_bytes())
-    (tmp_path / "main.typ").write_text(IMPORT + one(tex, True))
+    (tmp_path / "main.typ").write_text(IMPORT + one(tex, True), encoding="utf-8")
     assert typst.compile(str(tmp_path / "main.typ"))
 
 

@@ -557,7 +557,8 @@ def test_the_examples_in_the_docstrings_come_out_as_shown():
 
 @pytest.mark.not_for_mutants
 def test_the_five_lines_in_the_readme_check_code_as_the_handout_asks_for(capsys):
-    section = (ROOT / "README.md").read_text().partition("## Check your own gradient")[2].partition("\n## ")[0]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Check your own gradient")[2].partition("\n## ")[0]
     code = section.partition("```python\n")[2].partition("```")[0]
     rnn, X, Y, h0 = handout.make()
 
@@ -584,7 +585,7 @@ from lab.gradcheck import check, check_gradients
 w = np.ones(3)
 print(check(lambda w: (w**2).sum(), w, 2 * w).passed, check_gradients().passed)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=ROOT)
     assert (done.stdout, done.stderr) == ("True True\n", "")
 
 

@@ -105,10 +105,24 @@ def test_what_a_file_uses_of_another_has_a_docstring(name):
                 assert ast.get_docstring(node), f"{module}.{what}, which {name} uses, has no docstring"
 
 
+def without_encoding(tree):
+    """Where a file reads or writes text in the encoding of the machine: ruff sees this only where it sees the path."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) in ("read_text", "write_text"):
+            if "encoding" not in {keyword.arg for keyword in node.keywords}:
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("name", HOUSE | OUTSIDE)
+def test_text_is_read_and_written_in_the_same_encoding_on_every_machine(name):
+    assert not list(without_encoding((HOUSE | OUTSIDE)[name]))
+
+
 def test_the_rules_see_what_they_are_for():
     wrong = ast.parse(
         "from lab.training import train, _a\nimport rnn_core as rnn\nrnn._b(h)\nh._c = setattr(h, '_d', 3)"
     )
     own, names = private(wrong)
     assert own == {"_c"} and names == {"_a", "_b", "_d"}
+    assert list(without_encoding(ast.parse("a.write_text(b)\na.read_text(encoding=c)"))) == ["a.write_text(b)"]
     assert {("lab.training", "train"), ("lab.training", "_a"), ("rnn_core", "_b")} == set(used(wrong))

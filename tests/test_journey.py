@@ -84,12 +84,12 @@ def server(tmp_path_factory):
     text = (ROOT / "data" / "the_drowned_bell.txt").read_text(encoding="utf-8")
     (folder / "book.txt").write_text(text[:60_000], encoding="utf-8")
     (home / "labconfig").mkdir()
-    (home / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    (home / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
     own = {name: str(home) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
     shutil.rmtree(SEEN, ignore_errors=True)
     SEEN.mkdir(parents=True)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-    with open(SEEN / "jupyterlab.log", "w") as log:
+    with open(SEEN / "jupyterlab.log", "w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
@@ -108,8 +108,8 @@ def address(process, home, patience=60):
     note = home / f"jpserver-{process.pid}.json"
     for _ in range(10 * patience):
         assert process.poll() is None, f"JupyterLab ended: see {SEEN}/jupyterlab.log"
-        if note.exists() and note.read_text().endswith("}"):
-            server = json.loads(note.read_text())
+        if note.exists() and note.read_text(encoding="utf-8").endswith("}"):
+            server = json.loads(note.read_text(encoding="utf-8"))
             return f"{server['url']}lab/tree/lab4.ipynb?token={server['token']}"
         time.sleep(0.1)
     raise TimeoutError(f"JupyterLab does not start: see {SEEN}/jupyterlab.log")
@@ -196,7 +196,7 @@ def test_formulas_of_the_pdf_look_like_mathjaxs(page, server, tmp_path):
     (tmp_path / TEMPLATE.name).write_bytes(TEMPLATE.read_bytes())
     source = tmp_path / "formula.typ"
     for number, made in enumerate(translate([(tex, True) for tex in FORMULAS])):
-        source.write_text(f"{IMPORT}#set page(width: auto, height: auto, margin: 4pt)\n{made}")
+        source.write_text(f"{IMPORT}#set page(width: auto, height: auto, margin: 4pt)\n{made}", encoding="utf-8")
         ours, theirs = ink(typst.compile(str(source), format="png", ppi=300)), ink(shown.nth(number).screenshot())
         assert np.corrcoef(profile(ours), profile(theirs))[0, 1] > 0.5, FORMULAS[number]
         assert 0.75 < ours.shape[1] / ours.shape[0] / (theirs.shape[1] / theirs.shape[0]) < 1.4, FORMULAS[number]

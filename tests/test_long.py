@@ -23,7 +23,7 @@ def training(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(BENCHMARKS)
     with patch.dict("os.environ"):  # `bench` tells libraries that are not loaded yet how to behave
         script = importlib.import_module("training")
-    (tmp_path / "book.txt").write_text(BOOK)
+    (tmp_path / "book.txt").write_text(BOOK, encoding="utf-8")
     few = {"optimizer": rnn.AdaGrad, "scheme": "normal", "steps": 30, "hidden_size": 5}
     parts = {
         "reset": {"reset": few, "no reset": {**few, "text": script.three_times}},
@@ -62,7 +62,7 @@ def test_a_part_can_be_measured_alone_and_what_is_there_is_kept(training, capsys
     assert list(before) == ["ngrams", "recipes"]
     del before["recipes"]["ways"]["other"]["seeds"]["0"]
     before["recipes"]["ways"]["best"]["seeds"]["0"]["bits"] = "kept"
-    training.RESULTS.write_text(json.dumps(before))
+    training.RESULTS.write_text(json.dumps(before), encoding="utf-8")
     capsys.readouterr()
     training.main("recipes")
     assert capsys.readouterr().out.startswith("recipes, other, seed 0:")

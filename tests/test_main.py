@@ -1,11 +1,13 @@
 """`python -m report`: one command from a book to its PDF, and one sentence where that fails."""
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import nbformat
 import pypdf
@@ -26,14 +28,52 @@ def book(tmp_path):
     return path
 
 
-def test_what_is_wrong_is_said_in_one_sentence_and_the_last_report_stays(tmp_path):
-    build = ROOT / "build"
-    build.mkdir(exist_ok=True)
-    before = sorted(build.glob("*"))
-    said = main([f"--book={tmp_path / 'nowhere.txt'}"])
-    assert "FileNotFoundError: There is no book at" in said and "\n" not in said
-    assert main(["--recipe=SGD"]).endswith("ValueError: There is no recipe 'SGD': choose one of " + repr_of(RECIPES))
-    assert sorted(build.glob("*")) == before
+@pytest.fixture
+def making(monkeypatch, tmp_path):
+    """What reports are made of, in place of the reports, in an empty house."""
+    made = []
+
+    def make(folder, author, **parameters):
+        made.append((author, parameters))
+        for name in ("lab4.ipynb", "lab4.pdf"):
+            (folder / name).write_text("new", encoding="utf-8")
+
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "make_report", make)
+    return made
+
+
+def test_every_parameter_of_the_notebook_is_one_of_the_command_in_two_spellings(book, making, monkeypatch):
+    monkeypatch.chdir(book.parent)
+    assert main(["--book", book.name, "--author=a=b", "--recipe", "Adam 0.001, scaled", "--hidden-size=20"]) == 0
+    words = ["EPOCHS=2", "--steps=60", "seed=3", "HIDDEN_SIZE=", f"BOOK={book}", "AUTHOR="]
+    assert main(words) == 0
+    assert making == [
+        ("a=b", {"book": str(book), "recipe": "Adam 0.001, scaled", "hidden_size": 20}),
+        ("", {"book": str(book), "epochs": 2, "steps": 60, "seed": 3}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--book=nowhere.txt"], r"There is no book at '.*nowhere\.txt': give the path of a text file in UTF-8\."),
+        (["BOOK=short.txt"], r"short\.txt has 2,099 characters, too few: choose a book of 2,100 or more\."),
+        (["--recipe=SGD"], f"There is no recipe 'SGD': choose one of {re.escape(', '.join(map(repr, RECIPES)))}\\."),
+        (["EPOCS=2"], "There is no parameter 'epocs': choose one of 'author', 'book', .*"),
+        (["--hidden", "20"], "There is no parameter 'hidden': .*"),
+        (["--epochs=0"], r"epochs must be a whole number, 1 or more; it is 0\."),
+        (["HIDDEN_SIZE=many"], r"hidden_size must be a whole number, 1 or more; it is 'many'\."),
+        (["SEED=-1"], r"seed must be a whole number, 0 or more; it is -1\."),
+        (["STEPS=1.5"], r"steps must be a whole number, 1 or more; it is '1\.5'\."),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_before_anything_runs(words, sentence, making, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    (tmp_path / "short.txt").write_text("a" * 2099, encoding="utf-8")
+    assert re.fullmatch(sentence, main(words))
+    assert not making and not (tmp_path / "build").exists()
 
 
 def test_a_name_that_is_not_utf8_is_refused_before_anything_runs(capsys):
@@ -42,31 +82,36 @@ def test_a_name_that_is_not_utf8_is_refused_before_anything_runs(capsys):
     assert r"argument --book: '\udcff.txt' is not UTF-8" in capsys.readouterr().err
 
 
-def test_of_two_runs_that_end_together_the_second_waits(tmp_path, monkeypatch):
-    made = threading.Event()
+def test_a_report_that_is_open_elsewhere_is_not_mixed_with_another(book, making, monkeypatch):
+    moved = []
 
-    def make(folder, author, **parameters):
-        for name in ("lab4.ipynb", "lab4.pdf"):
-            (folder / name).write_text("new")
-        made.set()
+    def replace(file, place):
+        moved.append(file.name)
+        raise PermissionError(13, "The process cannot access the file because it is being used by another process")
 
-    monkeypatch.setattr(command, "ROOT", tmp_path)
-    monkeypatch.setattr(command, "make_report", make)
+    monkeypatch.setattr(Path, "replace", replace)
+    said = main([f"--book={book}"])
+    assert said == "Close build/lab4.pdf, which another program has open, and make the report again."
+    assert moved == ["lab4.pdf"]
+
+
+def test_the_long_cells_of_which_the_bar_knows_are_cells_of_the_notebook():
+    cells = nbformat.read(ROOT / "lab4.ipynb", as_version=4).cells
+    assert command.SECONDS.keys() <= {cell.id for cell in cells if cell.cell_type == "code"}
+
+
+def test_of_two_runs_that_end_together_the_second_waits(book, making, tmp_path):
     (tmp_path / "build").mkdir()
     first = sqlite3.connect(tmp_path / "build" / ".moving", isolation_level=None)
     first.execute("BEGIN EXCLUSIVE")
-    second = threading.Thread(target=main, args=([],))
+    second = threading.Thread(target=main, args=([f"--book={book}"],))
     second.start()
-    assert made.wait(10)
-    second.join(0.2)
+    second.join(0.5)
+    assert making
     assert not list((tmp_path / "build").glob("lab4.*"))
     first.close()
     second.join(10)
     assert sorted(path.name for path in (tmp_path / "build").glob("lab4.*")) == ["lab4.ipynb", "lab4.pdf"]
-
-
-def repr_of(names):
-    return f"{', '.join(map(repr, names))}."
 
 
 @pytest.mark.slow
@@ -86,9 +131,10 @@ def test_a_report_is_made_with_every_recipe(book, tmp_path, recipe):
 
 
 @pytest.mark.slow
-def test_a_report_is_made_without_a_locale_and_whatever_the_kernel_was_called(book, tmp_path):
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"], ids=["LF", "CR LF"])
+def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_lines_end_in(ends, tmp_path):
     """In a checkout of its own, whose notebook another program has saved under the name of its kernel."""
-    house = tmp_path / "checkout"
+    house = tmp_path / "a house"
     for name in ("lab", "report", "benchmarks"):
         shutil.copytree(ROOT / name, house / name)
     shutil.copy(ROOT / "rnn_core.py", house)
@@ -96,12 +142,17 @@ def test_a_report_is_made_without_a_locale_and_whatever_the_kernel_was_called(bo
     notebook.metadata["kernelspec"] = {"name": "conda-env-other-py", "display_name": "Python [conda env:other]"}
     del notebook.metadata["language_info"]
     nbformat.write(notebook, house / "lab4.ipynb")
-    code = (
-        "import pathlib, sys; from report.__main__ import make_report; "
-        "make_report(pathlib.Path(sys.argv[1]), book=sys.argv[2], steps=60, hidden_size=10)"
-    )
-    environment = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-c", code, tmp_path, book]
-    run = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    assert (tmp_path / "lab4.pdf").read_bytes().startswith(b"%PDF")
+    (house / "a book.txt").write_text(BOOK, encoding="utf-8", newline="\n")
+    for file in house.rglob("*"):
+        if file.suffix in (".ipynb", ".json", ".lua", ".md", ".py", ".svg", ".txt", ".typ"):
+            file.write_bytes(file.read_bytes().replace(b"\n", ends))
+    environment = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(house)}
+    words = ["BOOK=a book.txt", "STEPS=60", "HIDDEN_SIZE=10", "AUTHOR=Åsa"]
+    command = [sys.executable, "-m", "report", *words]
+    run = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
+    assert (run.returncode, run.stdout) == (0, "The report is build/lab4.pdf\n"), run.stderr
+    assert "WARNING" not in run.stderr
+    pages = pypdf.PdfReader(house / "build" / "lab4.pdf").pages
+    before, _, after = "".join(page.extract_text() for page in pages).partition("2 The model")
+    assert f"{len(BOOK):,} characters" in before and "Åsa" in before and after
+    assert ("CR LF; they are read as line feeds" in before) == (ends == b"\r\n")

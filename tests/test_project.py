@@ -1,10 +1,12 @@
 """The project: the book is what its README says, and the dependency lists agree."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
 import nbformat
+import pytest
 
 import rnn_core as rnn
 from lab.words import words
@@ -23,8 +25,16 @@ def project():
 
 def test_the_conda_environment_names_the_same_packages_as_pyproject():
     lines = re.findall(r"^\s+- ([^:\n]+)$", (ROOT / "environment.yml").read_text(encoding="utf-8"), re.MULTILINE)
-    packages = [line for line in lines if not re.match(r"conda-forge|python>|pip$|--editable", line)]
+    packages = [line for line in lines if not re.match(r"conda-forge|python=|pip$|--editable", line)]
     assert sorted(packages) == sorted(project()["dependencies"])
+
+
+def test_binder_finds_the_version_of_python_in_the_conda_environment():
+    """Its repo2docker takes 3.10 where it finds none after a single `=`."""
+    environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    version = re.search(r"^  - python=(\d+)\.(\d+)$", environment, re.MULTILINE)
+    least = re.fullmatch(r">=(\d+)\.(\d+)", project()["requires-python"])
+    assert [*map(int, version.groups())] >= [*map(int, least.groups())]
 
 
 def test_the_lock_pins_every_dependency_with_hashes():
@@ -32,6 +42,44 @@ def test_the_lock_pins_every_dependency_with_hashes():
     pinned = re.findall(r"^([\w.-]+)==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE)
     assert requirement_names(project()["dependencies"]) <= requirement_names(pinned)
     assert len(pinned) == len(re.findall(r"^\w", lock, re.MULTILINE))
+
+
+def test_the_lock_is_for_windows_and_macos_too():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert re.search("^#.* uv pip compile --universal .*--generate-hashes", lock, re.MULTILINE)
+    for name, system in {"colorama": "sys_platform == 'win32'", "pywinpty": "os_name == 'nt'"}.items():
+        assert re.search(rf"^{name}==\S+ ; {system}", lock, re.MULTILINE)
+
+
+def commands(recipe):
+    """What a recipe of the Makefile or of make.bat runs of the environment, whatever the two call its folder."""
+    lines = recipe.replace("%BIN%\\", "$(BIN)/").replace("|| exit /b 1", "").replace("&&", "\n")
+    return [line.strip() for line in re.findall(r"\$\(BIN\)/(.*)", lines)]
+
+
+@pytest.mark.parametrize("name", ["ready", "report", "test", "quick", "lab"])
+def test_windows_runs_the_same_commands_as_the_makefile(name):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    style = re.search("^STYLE = (.*)", makefile, re.MULTILINE)[1]
+    recipe = re.search(rf"^(?:\.venv/)?{name}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1].replace("$(STYLE)", style)
+    batch = (ROOT / "make.bat").read_text(encoding="utf-8")
+    label = re.search(rf"^:{name}\n(.*?)(?=^:|\Z)", batch, re.MULTILINE | re.DOTALL)[1]
+    arguments = re.compile(r"(-m report) .*")  # of the first, as make knows them; of the second, as they were typed
+    ours, theirs = ([arguments.sub(r"\1", line) for line in commands(text)] for text in (recipe, label))
+    assert theirs == ours != []
+
+
+def test_a_batch_file_has_the_line_ends_in_which_windows_finds_its_labels():
+    assert "*.bat text eol=crlf" in (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_codespace_runs_the_command_that_makes_the_environment():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    target = container["postCreateCommand"].removeprefix("make ")
+    assert f"\n{target}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    python = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert python == f"${{containerWorkspaceFolder}}/{target.replace('ready', 'bin/python')}"
+    assert (ROOT / container["customizations"]["codespaces"]["openFiles"][0]).is_file()
 
 
 def test_the_book_is_what_its_readme_says():
