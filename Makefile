@@ -20,8 +20,8 @@ help:  ## show this list
 report: .venv/ready  ## run the notebook and write build/lab4.pdf; for another book: make report BOOK=path/to/book.txt
 	$(BIN)/python -m report $(foreach name,$(GIVEN),$(name)="$$$(name)")
 
-pictures: report  ## make the report, and of it the pictures that the README shows
-	cp build/page1.png build/loss.svg report/
+pictures: .venv/ready  ## take from the notebook's stored outputs what the README shows: PDF, page 1, the loss, some text
+	$(BIN)/python -m report.pictures
 
 test: .venv/ready  ## check the style, the units and laws (pytest) and the notebook, cell by cell (nbval)
 	$(STYLE)

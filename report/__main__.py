@@ -1,10 +1,11 @@
-"""Make the report of a book: run the notebook, export it as a PDF, and take the pictures for the README.
+"""Make the report of a book: run the notebook, and export it as a PDF.
 
     python -m report --book path/to/book.txt --author "Your name" --recipe "Adam 0.001, scaled" --epochs 2
 
-writes build/lab4.ipynb, build/lab4.pdf, build/page1.png and build/loss.svg. The parameters are those of the notebook's
-first cell of code; BOOK=path/to/book.txt says the same as --book path/to/book.txt. Each run works in a folder of its
-own and moves its files to their place when all are made, so what is there is never half a report or a mixture of two.
+writes build/lab4.ipynb and build/lab4.pdf, and build/lab4.npz, the best network, for `python -m lab.write`. The
+parameters are those of the notebook's first cell of code; BOOK=path/to/book.txt says the same as --book
+path/to/book.txt. Each run works in a folder of its own and moves its files to their place when all are made, so what is
+there is never half a report or a mixture of two.
 """
 
 import argparse
@@ -27,7 +28,6 @@ from traitlets.config import Config
 
 from lab.progress import bar
 from report.exporter import LabReportExporter
-from report.pictures import figure_picture, page_picture
 from report.say import SHORTEST, settings
 from rnn_core import choose, read_book
 
@@ -39,7 +39,7 @@ OTHERS, START, PDF = 0.2, 2, 6
 
 
 def make_report(folder, author="", **parameters):
-    """Run the notebook with these parameters, and make its PDF and pictures in a folder.
+    """Run the notebook with these parameters, and leave it, its PDF and its network in a folder.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def make_report(folder, author="", **parameters):
             begin(_seconds(cell), heading and heading[1])
 
         begin(START, "The kernel starts")
-        os.environ["TQDM_DISABLE"] = "1"  # for the kernel: its bars are for people who watch, not for stored outputs
+        # For the kernel: its bars are for people who watch, not for stored outputs, and its network goes with the PDF
+        os.environ |= {"TQDM_DISABLE": "1", "LAB4_BUILD": str(folder)}
         made = papermill.execute_notebook(
             NOTEBOOK,
             folder / "lab4.ipynb",
@@ -79,8 +80,6 @@ def make_report(folder, author="", **parameters):
         begin(PDF, "The PDF")
         pdf, _ = exporter.from_notebook_node(made, {"metadata": {"path": str(ROOT)}})
         (folder / "lab4.pdf").write_bytes(pdf)
-        (folder / "page1.png").write_bytes(page_picture(pdf, 1, ppi=110))
-        (folder / "loss.svg").write_bytes(figure_picture(made, "The smooth loss"))
 
 
 def _seconds(cell):
@@ -201,7 +200,7 @@ def main(arguments=None):
                     file.replace(build / file.name)
                 except PermissionError:
                     return f"Close build/{file.name}, which another program has open, and make the report again."
-    print("The report is build/lab4.pdf")
+    print("The report is build/lab4.pdf, and its network build/lab4.npz")
     return 0
 
 

@@ -14,9 +14,11 @@ import pypdf
 import pytest
 from test_project import ROOT
 
+from lab.checkpoint import load_params
 from lab.sweep import RECIPES
 from report import __main__ as command
 from report.__main__ import main, make_report
+from rnn_core import synthesize
 
 BOOK = "The quick brown fox jumps over the lazy dog. Åsa saw it, and said so.\n" * 60
 
@@ -120,6 +122,8 @@ def test_a_report_is_made_with_every_recipe(book, tmp_path, recipe):
     make_report(tmp_path, author="Åsa", book=str(book), recipe=recipe, steps=60, hidden_size=10)
     printed = "".join(page.extract_text() for page in pypdf.PdfReader(tmp_path / "lab4.pdf").pages)
     assert "Åsa" in printed and "60 update steps" in printed
+    params, vocab = load_params(tmp_path / "lab4.npz")
+    assert params.hidden_size == 10 and len(synthesize(params, vocab, 20)) == 20
     said = "".join(
         output.data.get("text/markdown", "")
         for cell in nbformat.read(tmp_path / "lab4.ipynb", as_version=4).cells
@@ -150,7 +154,7 @@ def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_li
     words = ["BOOK=a book.txt", "STEPS=60", "HIDDEN_SIZE=10", "AUTHOR=Åsa"]
     command = [sys.executable, "-m", "report", *words]
     run = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
-    assert (run.returncode, run.stdout) == (0, "The report is build/lab4.pdf\n"), run.stderr
+    assert (run.returncode, run.stdout) == (0, "The report is build/lab4.pdf, and its network build/lab4.npz\n"), run.stderr
     assert "WARNING" not in run.stderr
     pages = pypdf.PdfReader(house / "build" / "lab4.pdf").pages
     before, _, after = "".join(page.extract_text() for page in pages).partition("2 The model")
