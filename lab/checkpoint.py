@@ -68,7 +68,7 @@ def keep(params, vocab):
     """
     path = Path(os.environ.get("LAB4_BUILD", "build")) / "lab4.npz"
     try:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_params(path, params, vocab)
     except OSError as error:
         warn(f"The network could not be saved: {error}.", stacklevel=3)
