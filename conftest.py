@@ -1,4 +1,4 @@
-"""What `pytest --nbval lab4.ipynb` needs: the outputs that are stored have no bars, and the last report's network stays."""
+"""What `pytest --nbval lab4.ipynb` needs: stored outputs have no bars, and the network of the last report stays."""
 
 import os
 

@@ -154,7 +154,9 @@ def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_li
     words = ["BOOK=a book.txt", "STEPS=60", "HIDDEN_SIZE=10", "AUTHOR=Åsa"]
     command = [sys.executable, "-m", "report", *words]
     run = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
-    assert (run.returncode, run.stdout) == (0, "The report is build/lab4.pdf, and its network build/lab4.npz\n"), run.stderr
+    assert (run.returncode, run.stdout) == (0, "The report is build/lab4.pdf, and its network build/lab4.npz\n"), (
+        run.stderr
+    )
     assert "WARNING" not in run.stderr
     pages = pypdf.PdfReader(house / "build" / "lab4.pdf").pages
     before, _, after = "".join(page.extract_text() for page in pages).partition("2 The model")
