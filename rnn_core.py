@@ -72,7 +72,7 @@ def read_book(path, least=27):
         raise FileNotFoundError(f"There is no book at {str(path)!r}: give the path of a text file in UTF-8.")
     data = path.read_bytes()
     try:
-        text = data.decode("utf-8")
+        text = data.decode()
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path.name} is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) does not fit; save it as UTF-8."
@@ -107,6 +107,8 @@ class Vocabulary:
         The smallest unsigned integer type that holds every number: what `encode` returns.
     """
 
+    _piece = 1 << 20  # characters at a time: 4 bytes for each would be 400 MB for 100 MB
+
     def __init__(self, text):
         self.chars = "".join(sorted(set(text)))
         self.size = len(self.chars)
@@ -128,9 +130,8 @@ class Vocabulary:
                 f"The character {char!r} (U+{ord(char):04X}) is not in the book, so the network has no number for it."
             )
         ids = np.empty(len(text), self.dtype)
-        for start in range(0, len(text), 1 << 20):  # a piece at a time: 4 bytes a character would be 400 MB for 100 MB
-            piece = text[start : start + (1 << 20)]
-            ids[start : start + len(piece)] = np.searchsorted(self._codes, code_points(piece))
+        for i in range(0, len(text), self._piece):
+            ids[i : i + self._piece] = np.searchsorted(self._codes, code_points(text[i : i + self._piece]))
         return ids
 
     def decode(self, ids):
@@ -141,10 +142,9 @@ class Vocabulary:
         IndexError
             A number is not one of 0..K-1.
         """
-        ids = np.asarray(ids)
+        ids = np.asarray(ids).ravel()
         check_ids(ids, self.size, "decode")
-        ids, size = ids.ravel(), 1 << 20  # a piece at a time, as in `encode`
-        pieces = (self._codes[ids[start : start + size]] for start in range(0, len(ids), size))
+        pieces = (self._codes[ids[i : i + self._piece]] for i in range(0, len(ids), self._piece))
         return "".join(piece.tobytes().decode("utf-32-le", "surrogatepass") for piece in pieces)
 
 
@@ -164,8 +164,9 @@ def check_ids(ids, vocab_size, name):
     IndexError
         One of them is not.
     """
-    if ids.size and (ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= vocab_size):
-        kind = f"of type {ids.dtype}" if ids.dtype.kind not in "iu" else f"from {ids.min()} to {ids.max()}"
+    whole = np.issubdtype(ids.dtype, np.integer)
+    if ids.size and not (whole and ids.min() >= 0 and ids.max() < vocab_size):
+        kind = f"from {ids.min()} to {ids.max()}" if whole else f"of type {ids.dtype}"
         raise IndexError(f"{name}: characters are integers from 0 to {vocab_size - 1}, these are {kind}.")
 
 
@@ -240,7 +241,7 @@ class Params:
 
     def not_finite(self):
         """The names of those that hold NaN or infinity."""
-        return [name for name, values in zip(self.names, self, strict=True) if not np.isfinite(values).all()]
+        return [name for name in self.names if not np.isfinite(getattr(self, name)).all()]
 
     def check(self, vocab=None):
         """Make sure that all numbers are finite, and that they are for a vocabulary, where one is given.
@@ -565,7 +566,7 @@ def sum_by_character(values, x, out):
         x = x[order]
         starts = np.flatnonzero(np.append(True, x[1:] != x[:-1]))  # of each character that occurs
         out.fill(0)
-        out[x[starts]] = np.add.reduceat(values.take(order, axis=0), starts, axis=0)
+        out[x[starts]] = np.add.reduceat(values.take(order, axis=0), starts)
 
 
 def bits_per_character(params, ids, h0=None):
@@ -660,13 +661,12 @@ class Adam:
 
     def __init__(self, eta=1e-3, beta1=0.9, beta2=0.999):
         self.eta, self.beta1, self.beta2 = eta, beta1, beta2
-        self.m = self.v = 0.0  # arrays from the first step on
-        self.t = 0
+        self.m, self.v, self.t = 0.0, 0.0, 0  # m and v are arrays from the first step on
 
     def step(self, params, grads, rate=1.0):
         """Update the parameters in place, with the learning rate times `rate`."""
         if self.t == 0:
-            self.m, self.v = np.zeros_like(params.flat), np.zeros_like(params.flat)
+            self.m, self.v = np.full_like(params.flat, self.m), np.full_like(params.flat, self.v)
         self.t += 1
         for theta, g, m, v in pieces(params.flat, grads.flat, self.m, self.v):
             m += (1 - self.beta1) * (g - m)
@@ -726,10 +726,10 @@ def draw(p, u, temperature=1.0, top_p=1.0):
 
 def nucleus(p, top_p):
     """Which characters belong to the smallest set whose probability is at least top_p: bool (..., K) for p (..., K)."""
-    order = np.argsort(-p, axis=-1, kind="stable")
-    sorted_p = np.take_along_axis(p, order, axis=-1)
-    mass = np.cumsum(sorted_p, axis=-1)
-    inside, short = np.empty(p.shape, bool), np.ones(p.shape, bool)  # the first is in it
+    order = np.argsort(-p, kind="stable")
+    mass = np.take_along_axis(p, order, axis=-1).cumsum(axis=-1)
+    inside = np.empty(p.shape, bool)
+    short = np.ones_like(inside)  # the first is in it
     short[..., 1:] = mass[..., :-1] < top_p  # and each for which those before it are not enough
     np.put_along_axis(inside, order, short, axis=-1)
     return inside
@@ -787,10 +787,10 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
     *before, x = x[:, None]  # each is a sequence of one character; the last one is read in the loop below
     for read in before:
         hidden_states(params, read, h, fwd)
-        h = fwd.h[-1]
+        h = fwd.h[1]
     for n, u in enumerate(np.random.default_rng(seed).random(length)):
         hidden_states(params, x, h, fwd)
-        h, o = fwd.h[-1], logits(params, fwd)[0]
+        h, o = fwd.h[1], logits(params, fwd)[0]
         if not math.isfinite(largest := o.max()):
             raise FloatingPointError("The network can't write: its outputs overflow, the parameters are too large.")
         p = np.exp(o - largest)  # SoftMax(o) but for its sum: `draw` divides by that

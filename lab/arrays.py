@@ -7,7 +7,7 @@ import numpy as np
 from rnn_core import Params
 
 
-def named(arrays, what):
+def named(arrays, what="params"):
     """The arrays by name; those in a list or a tuple have the names "array 0", "array 1" and so on.
 
     Parameters
@@ -66,7 +66,7 @@ def paired(params, gradients):
     ValueError
         Names or shapes differ, or something is not fit for a check, see `check_values`.
     """
-    arrays, slopes = named(params, "params"), named(gradients, "gradients")
+    arrays, slopes = named(params), named(gradients, "gradients")
     if not _holds_nothing_else(params):
         arrays = {name: values for name, values in arrays.items() if name in slopes}
     elif not _holds_nothing_else(gradients):
@@ -112,7 +112,7 @@ def check_values(arrays):
             raise ValueError(f"{name} holds NaN or infinity: choose another point.")
 
 
-def copied(params, names, dtype):
+def copied(params, names, dtype=np.float64):
     """A copy of params with its arrays in another type.
 
     Parameters
@@ -130,13 +130,13 @@ def copied(params, names, dtype):
     arrays : dict of str to ndarray
         The arrays in it: what is written into them, it has.
     """
-    arrays = named(params, "params")
+    arrays = named(params)
     arrays = {name: arrays[name].astype(dtype) for name in names}
     if isinstance(params, np.ndarray):
         return arrays["params"], arrays
     if isinstance(params, Params):
         theta = params.astype(dtype)
-        return theta, named(theta, "params")
+        return theta, named(theta)
     if isinstance(params, dict):
         theta = copy.copy(params)
         theta.update(zip(params, arrays.values(), strict=True))

@@ -145,10 +145,9 @@ class Checkpoint:
             if self.settings["schedule"] == "constant":
                 saved["steps"] = self.settings["steps"]
             differ = [name for name in self.settings | saved if self.settings.get(name) != saved.get(name)]
-            state = {} if differ else {name: file[name] for name in file.files}
-            done = len(state.get("losses", ()))
+            done = len(file["losses"])
             if not differ and done <= len(run.losses):
-                _restore(run, optimizer, state, done)
+                _restore(run, optimizer, file, done)
         if differ:
             advice = "train with what it was made with, or choose another file"
             if differ == ["steps"]:
@@ -183,19 +182,19 @@ class Checkpoint:
             warn(f"{message} Training goes on; what it held is kept.", stacklevel=4)
 
 
-def _restore(run, optimizer, state, done):
-    """Put `run` and `optimizer` into the state that was read from a file."""
-    run.params.flat[:], run.best_params.flat[:] = state["params"], state["best_params"]
-    run.h[...], run.best_h[...] = state["h"], state["best_h"]
-    run.best_step, run.seconds, run.done = int(state["best_step"]), float(state["seconds"]), done
-    run.losses[:done], run.smooth_losses[:done] = state["losses"], state["smooth_losses"]
+def _restore(run, optimizer, file, done):
+    """Put `run` and `optimizer` into the state that a file holds."""
+    run.params.flat[:], run.best_params.flat[:] = file["params"], file["best_params"]
+    run.h[...], run.best_h[...] = file["h"], file["best_h"]
+    run.best_step, run.seconds, run.done = int(file["best_step"]), float(file["seconds"]), done
+    run.losses[:done], run.smooth_losses[:done] = file["losses"], file["smooth_losses"]
     run.smooth_loss = run.smooth_losses[done - 1]
-    texts = json.loads(str(state["samples"]))
-    for sample, flat, h in zip(texts, state["sample_params"], state["sample_h"], strict=True):
+    texts = json.loads(str(file["samples"]))
+    for sample, flat, h in zip(texts, file["sample_params"], file["sample_h"], strict=True):
         run.samples.append(Sample(*sample, run.params.like(flat), h))
-    for name, value in state.items():
-        if name.startswith("optimizer."):
-            name = name.removeprefix("optimizer.")
+    for key in file:
+        if key.startswith("optimizer."):
+            name, value = key.removeprefix("optimizer."), file[key]
             was_numpy = isinstance(getattr(optimizer, name, None), np.generic)  # its type decides the result's
             setattr(optimizer, name, value[()] if value.ndim or was_numpy else value.item())
 

@@ -110,7 +110,7 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
     if not 0 < eps < np.inf:
         raise ValueError(f"eps must be above 0 and finite, it is {eps}: leave it out for {default_eps}.")
     _check_entries(entries)
-    check_values(named(params, "params"))
+    check_values(named(params))
     x, y, h0 = map(np.asarray, (x, y, h0))
     forward(params, x, y, h0)  # do they fit each other?
     theta, gradient = params.astype(dtype), params.copy()
@@ -119,7 +119,8 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
     def loss():
         return forward(theta, x, y, h0, out=fwd).loss
 
-    for name, weights, result in zip(Params.names, theta, gradient, strict=True):
+    for name in Params.names:
+        weights, result = getattr(theta, name), getattr(gradient, name)
         result[...] = _derivative(loss, name, weights, method, eps, entries, rng, progress)
     return gradient
 
@@ -165,7 +166,7 @@ def _row(comparison, name):
     compared = ~np.isnan(n) | ~np.isfinite(a)
     with np.errstate(invalid="ignore"):
         deviation = np.nan_to_num(np.abs(a - n), nan=np.inf)
-    worst = np.unravel_index(np.where(compared, deviation, -1).argmax(), a.shape)
+    worst = np.unravel_index(np.where(compared, deviation, -np.inf).argmax(), a.shape)
     values = float(a[worst]), float(n[worst])
     return GradientRow(
         comparison.point, name, *comparison.errors(a, n), *values, tuple(_plain(worst)), comparison.agree(a, n)
@@ -318,18 +319,21 @@ def _compare(point, arrays, analytic, numerical, value, method, tolerance, *read
 
 def _loss_at(loss, params, arrays):
     """The loss as a float, if it is a function of params and nothing else."""
-    theta, _ = copied(params, arrays, float)
+    theta, _ = copied(params, arrays)
     first = _number(loss(theta))
-    now = named(theta, "params")
+    now = named(theta)
     if changed := [name for name, values in arrays.items() if not np.array_equal(now.get(name), values)]:
         raise ValueError(f"loss changes {changed[0]}: it must leave its params as they are.")
-    second = _number(loss(theta))
-    if abs(first - second) > 1e-12 * max(1, abs(first)):
+    _check_again(first, _number(loss(theta)))
+    return first
+
+
+def _check_again(first, again):
+    if not abs(again - first) <= 1e-12 * max(1, abs(first)):  # not for NaN either
         raise ValueError(
-            f"loss returns {first:.6g} and then {second:.6g}: it must not draw random numbers, nor remember anything "
+            f"loss returns {first:.6g} and then {again:.6g}: it must not draw random numbers, nor remember anything "
             "from one call to the next."
         )
-    return first
 
 
 def _number(value):
@@ -353,14 +357,12 @@ def _slopes(loss, params, value, directions):
     def along(method):
         eps, dtype, *_ = METHODS[method]
         theta, weights = copied(params, directions, dtype)
-        if not abs(loss(theta) - value) <= 1e-12 * max(1, abs(value)):
-            raise ValueError("The loss is another one for the same numbers.")
+        _check_again(value, loss(theta))
         each = directions.items()
         return np.array([_slope(lambda: loss(theta), weights[name], ..., way, method, eps) for name, way in each])
 
     def close(slopes, others):
-        largest = np.maximum(np.abs(slopes), np.abs(others))
-        return np.all(abs(slopes - others) <= 1e-3 * largest + 1e-7 * max(1, abs(value)))
+        return np.allclose(slopes, others, rtol=1e-3, atol=1e-7 * max(1, abs(value)))
 
     careful = along("extrapolated")
     try:
