@@ -16,7 +16,7 @@ from PIL import Image
 
 from report import show
 from report.exporter import LabReportExporter
-from report.pictures import figure_picture, page_picture
+from report.pictures import page_picture
 
 PAGES = Path(__file__).with_name("fixtures")
 
@@ -127,13 +127,6 @@ def pictures(pdf):
     """Every page, small and grey."""
     numbers = range(1, len(pypdf.PdfReader(io.BytesIO(pdf)).pages) + 1)
     return [np.asarray(Image.open(io.BytesIO(page_picture(pdf, n, ppi=50))).convert("L")) for n in numbers]
-
-
-def test_a_figure_is_found_by_its_caption():
-    nb = notebook()
-    assert figure_picture(nb, "A line").startswith(b"<?xml") and b"</svg>" in figure_picture(nb, "A line")
-    with pytest.raises(LookupError, match="has no figure with the caption 'The loss'"):
-        figure_picture(nb, "The loss")
 
 
 def test_same_notebook_same_bytes(pdf, monkeypatch):

@@ -1,8 +1,10 @@
 """Is the gradient right? The check, of the lab's own code and of anybody's."""
 
 import doctest
+import itertools
 import subprocess
 import sys
+import warnings
 from collections import namedtuple
 from functools import partial
 from pathlib import Path
@@ -16,8 +18,8 @@ from hypothesis import strategies as st
 from small import IDS, VOCAB, problems
 
 import rnn_core as rnn
-from lab import gradcheck
-from lab.gradcheck import METHODS, check, check_gradients, check_points, numerical_gradient
+from lab import diagnosis, gradcheck
+from lab.gradcheck import METHODS, GradientCheck, check, check_gradients, check_points, numerical_gradient
 
 ROOT = Path(__file__).parent.parent
 
@@ -72,6 +74,7 @@ def test_the_default_points_are_small_and_the_same_every_time():
     points = check_points()
     assert [(p.params.hidden_size, p.params.vocab_size, len(p.x)) for p in points] == [(6, 5, 7)] * 3
     np.testing.assert_array_equal(numbers(points), numbers(check_points(seed=0)))
+    assert all(len(set(values)) == values.size for p in points[1:] for values in (p.params.b, p.params.c))
     for one, other in zip(points, check_points(seed=1), strict=True):
         assert (one.params.flat != other.params.flat).any() and (one.x != other.x).any()
 
@@ -106,6 +109,13 @@ def test_a_gradient_of_nan_does_not_pass(course):
     gradients = rnn.backward(*course[:3], rnn.forward(*course))
     gradients.b[7] = np.nan
     rows = check_gradients(*course, gradients=gradients, progress=False)
+    assert rows.wrong == ("b",) and rows[3].worst == (7,)
+
+
+def test_an_infinite_gradient_does_not_pass_even_beside_an_infinite_numerical_one(course):
+    gradients = rnn.backward(*course[:3], rnn.forward(*course))
+    gradients.b[7] = np.inf
+    rows = check_gradients(*course, gradients=gradients, numerical=gradients, progress=False)
     assert rows.wrong == ("b",) and rows[3].worst == (7,)
 
 
@@ -251,14 +261,10 @@ def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
     broken.V[1, 1] = np.nan
     with pytest.raises(ValueError, match="V holds NaN"):
         check_gradients(broken, *point)
-    with pytest.raises(ValueError, match="Give all of params, x, y and h0, or none"):
-        check_gradients(params)
-    with pytest.raises(ValueError, match="Give all of params, x, y and h0, or none"):
-        check_gradients(gradients=params)
-    with pytest.raises(ValueError, match="Give all of params, x, y and h0, or none"):
-        check_gradients(numerical=params)
-    with pytest.raises(ValueError, match="Give all of params, x, y and h0, or none"):
-        check_gradients(gradients={})
+    for part in ({"params": params}, {"gradients": params}, {"numerical": params}, {"gradients": {}}):
+        with pytest.raises(ValueError) as refused:
+            check_gradients(**part)
+        assert str(refused.value) == "Give all of params, x, y and h0, or none of them for the default points."
     with pytest.raises(ValueError, match="has the shape"):
         check_gradients(params, *point, gradients=rnn.Params(2, 2))
     with pytest.raises(ValueError, match="has the shape"):
@@ -352,6 +358,17 @@ def test_a_loss_without_a_network_is_checked_as_well():
     assert checked(loss, best, {"shift": residual.sum(), "w": A.T @ residual}).passed
 
 
+def test_the_diagnosis_is_told_all_that_the_check_was_given(monkeypatch):
+    monkeypatch.setattr(diagnosis, "BUGS", [])  # which are made from source that mutmut replaces
+    point, h0 = check_points()[1], np.full(6, 0.5)
+    _, params, x, y, _ = point
+    wrong = params.like(7 * rnn.backward(params, x, y, rnn.forward(params, x, y, h0)).flat)
+    rows = checked(lambda p: rnn.forward(p, x, y, h0).loss, params, wrong, x=x, y=y, h0=h0)
+    words = "W, U, V, b and c are wrong: 7 times what is right, as with a sum over T = 7 in place of the mean."
+    assert rows.diagnosis == check_gradients(params, x, y, h0, gradients=wrong, progress=False).diagnosis == words
+    assert {row.point for row in rows} == {"here"}
+
+
 def test_params_of_the_lab_can_be_checked_against_the_plain_code(course):
     params, x, y, h0 = course
     right = rnn.backward(params, x, y, rnn.forward(*course))
@@ -359,10 +376,11 @@ def test_params_of_the_lab_can_be_checked_against_the_plain_code(course):
     assert result.passed and [row.name for row in result] == ["W", "U", "V", "b", "c"]
 
 
-def test_an_object_may_hold_arrays_that_are_no_parameters():
-    w = np.ones(2)
-    assert checked(lambda p: (p.w**2).sum(), SimpleNamespace(w=w, memory=np.ones(3)), {"w": 2 * w}).passed
-    assert checked(lambda p: (p["w"] ** 2).sum(), {"w": w}, SimpleNamespace(w=2 * w, memory=np.ones(3))).passed
+@pytest.mark.parametrize(("factor", "computed"), [(2, 200), (3, 600)])
+def test_of_a_large_array_200_entries_are_computed_and_all_if_it_is_wrong(factor, computed):
+    w = np.random.default_rng(0).normal(size=(30, 20))
+    (comparison,) = checked(lambda w: (w**2).sum(), w, factor * w).comparisons
+    assert np.isfinite(comparison.numerical["params"]).sum() == computed
 
 
 def test_every_entry_counts_even_where_few_are_drawn():
@@ -382,28 +400,25 @@ def test_a_check_leaves_params_as_they_are_and_comes_out_the_same_every_time():
         np.testing.assert_array_equal(values, before[name])
 
 
-def test_the_state_that_an_object_remembers_is_not_touched():
-    class Counter:
-        def __init__(self):
-            self.w, self.calls = np.ones(2), [0]
-
-    def loss(counter):
-        counter.calls[0] += 1
-        return (counter.w**2).sum()
-
-    counter = Counter()
-    assert checked(loss, counter, {"w": 2 * counter.w}).passed
-    assert counter.calls == [0]
+TABLE = """\
+   difference  relative  worst entry          yours     numerical
+w     3.7e+00   5.0e-01  [0, 2]                   3             6  WRONG
+b     0.0e+00   0.0e+00  []                       1             1  passed
+Complex step: a relative error below 1e-10 passes.
+w is wrong: 0.5 times what is right."""
 
 
 def test_a_check_prints_as_a_table_with_a_diagnosis():
     w = np.array([[1.0, 2.0, 3.0]])
-    lines = repr(checked(lambda p: (p["w"] ** 2).sum() + p["b"], {"w": w, "b": 0.5}, {"w": w, "b": 1.0})).splitlines()
-    assert lines[0].split() == ["difference", "relative", "worst", "entry", "yours", "numerical"]
-    assert lines[1].split() == ["w", "3.7e+00", "5.0e-01", "[0,", "2]", "3", "6", "WRONG"]
-    assert lines[2].split()[-3:] == ["1", "1", "passed"]
-    assert lines[3:] == ["Complex step: a relative error below 1e-10 passes.", "w is wrong: 0.5 times what is right."]
-    assert str(check_gradients(progress=False)).count("\nwith sigma") == 3
+    result = checked(lambda p: (p["w"] ** 2).sum() + p["b"], {"w": w, "b": 0.5}, {"w": w, "b": 1.0})
+    assert repr(result) == TABLE
+    lines = str(check_gradients(progress=False)).splitlines()
+    assert lines[1:-2:6] == [point.name for point in check_points()]
+    assert lines[-2] == "Complex step: a relative error below 1e-10 passes."
+    two = GradientCheck(check_gradients(progress=False).comparisons[:2], "central")
+    lines = str(two).splitlines()
+    assert [line for line in lines if line.startswith("with")] == [point.name for point in check_points()[:2]]
+    assert lines[-2] == "Central differences: a relative error below 1e-10 passes."
 
 
 def test_a_tolerance_that_is_given_is_the_tolerance():
@@ -411,6 +426,19 @@ def test_a_tolerance_that_is_given_is_the_tolerance():
     assert checked(lambda w: (w**2).sum(), w, 2.01 * w, tolerance=0.01).passed
     assert not checked(lambda w: (w**2).sum(), w, 2.01 * w, tolerance=0.001).passed
     assert not checked(lambda w: float((w**3).sum()), w, 3 * w**2, tolerance=0).passed
+
+
+@pytest.mark.parametrize("loss", [0.5, 3.0, 1e6])
+def test_what_rounding_explains_grows_with_the_loss(loss):
+    w = np.zeros(3)
+    for function, unit in ((lambda w: loss + w.sum(), 1e-16), (lambda w: float(loss + w.sum()), 3e-11)):
+        (comparison,) = checked(function, w, np.ones(3)).comparisons
+        assert comparison.rounding == pytest.approx(unit * max(1, loss)) and not comparison.wrong
+
+
+def test_a_small_gradient_of_a_large_loss_passes_although_its_differences_are_rounded():
+    result = checked(lambda w: float(1e6 + 1e-3 * w.sum()), np.zeros(3), np.full(3, 1e-3))
+    assert result.method == "extrapolated" and result.passed
 
 
 def test_a_check_shows_a_bar_for_each_array(capsys):
@@ -423,47 +451,6 @@ def squares(p):
     return (p["w"] ** 2).sum()
 
 
-@pytest.mark.parametrize(
-    ("params", "gradients", "complaint"),
-    [
-        (
-            {"w": np.ones((2, 3))},
-            {"w": np.ones((3, 2))},
-            r"gradient of w has the shape \(3, 2\).*its transpose would fit",
-        ),
-        (
-            {"w": np.ones((2, 1))},
-            {"w": np.ones(2)},
-            r"shape \(2,\), w has the shape \(2, 1\): give both the same shape",
-        ),
-        ({"w": np.ones(2), "b": np.ones(2)}, {"w": np.ones(2)}, "params has b, gradients has not"),
-        ({"w": np.ones(2)}, {"w": np.ones(2), "b": np.ones(2)}, "gradients has b, params has not"),
-        (
-            {"w": np.ones(2)},
-            [np.ones(2)],
-            "params has w, gradients has not: give the same names to both, in the same form",
-        ),
-        (SimpleNamespace(w=np.ones(2)), {"v": np.ones(2)}, "gradients has v, params has not"),
-        ({"w": np.ones(2)}, SimpleNamespace(v=np.ones(2)), "params has w, gradients has not"),
-        ({"w": np.arange(2)}, {"w": np.ones(2)}, r"w is int64: use w.astype\(float\)"),
-        ({"w": np.ones(2, np.float32)}, {"w": np.ones(2)}, r"w is float32: use w.astype\(float\)"),
-        ({"w": np.ones(2)}, {"w": np.ones(2, np.float32)}, "gradient of w is float32: compute it in float64"),
-        ({"w": np.array([1, np.nan])}, {"w": np.ones(2)}, "w holds NaN or infinity: choose another point"),
-        ({"w": np.ones(0)}, {"w": np.ones(0)}, "w is empty"),
-        ({}, {}, "params must be a dict.*this dict holds none"),
-        ({"w": np.ones(2)}, None, "gradients must be a dict.*this NoneType holds none"),
-        ({"w": np.ones(2)}, squares, "gradients must be a dict.*this function holds none"),
-    ],
-)
-def test_params_and_gradients_that_do_not_fit_are_named(params, gradients, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        checked(squares, params, gradients)
-
-
-def draws(p):
-    return (p["w"] ** 2).sum() + np.random.default_rng().normal()
-
-
 def writes(p):
     p["w"] *= 2
     return (p["w"] ** 2).sum()
@@ -473,34 +460,89 @@ def removes(p):
     return (p.pop("w") ** 2).sum()
 
 
+KINK = (
+    "Central differences with steps of 1e-5 and 2e-5 disagree: the loss has a kink or a jump near this point, changes "
+    "too fast here (choose smaller weights), or is computed in float32."
+)
+
+
 @pytest.mark.parametrize(
     ("loss", "complaint"),
     [
-        (writes, "loss changes w"),
-        (removes, "loss changes w"),
-        (draws, "must not draw random numbers"),
-        (lambda p: None, "loss returns None"),
-        (lambda p: p["w"] ** 2, r"loss returns an array of shape \(2,\)"),
-        (lambda p: "1.5", "loss returns a number of type <U3|loss returns 1.5"),
-        (lambda p: p["w"].sum() + 0j, "loss returns a number of type complex128"),
-        (lambda p: np.float32((p["w"] ** 2).sum()), "loss returns a number of type float32"),
-        (lambda p: (p["w"] ** 2).sum() * np.inf, "loss returns inf: choose another point"),
-        (lambda p: float(np.float32((p["w"] ** 2).sum())), "computed in float32"),
-        (lambda p: float(abs(p["w"] - 1 - 1e-6).sum()), "has a kink"),
+        (writes, "loss changes w: it must leave its params as they are."),
+        (removes, "loss changes w: it must leave its params as they are."),
+        (lambda p: None, "loss returns None: let it return the loss."),
+        (
+            lambda p: p["w"] ** 2,
+            "loss returns an array of shape (2,): let it return one number, perhaps its .sum().",
+        ),
+        (lambda p: "1.5", "loss returns a number of type <U3, the check needs float64: compute it in float64."),
+        (
+            lambda p: p["w"].sum() + 0j,
+            "loss returns a number of type complex128, the check needs float64: compute it in float64.",
+        ),
+        (
+            lambda p: np.float32((p["w"] ** 2).sum()),
+            "loss returns a number of type float32, the check needs float64: compute it in float64.",
+        ),
+        (lambda p: (p["w"] ** 2).sum() * np.inf, "loss returns inf: choose another point."),
+        (lambda p: float(np.float32((p["w"] ** 2).sum())), KINK),
+        (lambda p: float(abs(p["w"] - 1 - 1e-6).sum()), KINK),
+        (lambda p: float(np.sin(50_000 * (p["w"] - 1)).sum()), KINK),
     ],
 )
 def test_a_loss_that_cannot_be_checked_is_told_why(loss, complaint):
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError) as refused:
         checked(loss, {"w": np.ones(2), "b": np.ones(1)}, {"w": 2 * np.ones(2), "b": np.zeros(1)})
+    assert str(refused.value) == complaint
+
+
+def test_a_loss_that_changes_fast_is_checked_with_care():
+    assert checked(lambda w: float(np.sin(2000 * w).sum()), np.zeros(3), np.full(3, 2000.0)).passed
+
+
+def drifting(loss, by, call):
+    """A loss that is another one from that call on."""
+    calls = itertools.count(1)
+    return lambda w: loss + by * (next(calls) >= call)
+
+
+@pytest.mark.parametrize("call", [2, 3])
+@pytest.mark.parametrize(("loss", "by"), [(0.0, 1.1e-12), (0.5, 1.5e-12), (-3.0, 4e-12), (1e6, 1.1e-6)])
+def test_a_loss_must_be_the_same_for_the_same_numbers(loss, by, call):
+    with pytest.raises(ValueError) as refused:
+        checked(drifting(loss, by, call), np.ones(3), np.zeros(3))
+    assert str(refused.value) == (
+        f"loss returns {loss:.6g} and then {loss + by:.6g}: it must not draw random numbers, nor remember anything "
+        "from one call to the next."
+    )
+
+
+@pytest.mark.parametrize(("loss", "by"), [(0.0, 1e-12), (-3.0, 2e-12), (1e6, 0.9e-6)])
+def test_a_loss_may_be_summed_in_another_order_each_time(loss, by):
+    assert checked(drifting(loss, by, 2), np.ones(3), np.zeros(3)).passed
+
+
+@pytest.mark.filterwarnings("ignore:slow")
+def test_a_loss_that_warns_of_something_else_is_taken_as_fit_for_complex_numbers():
+    def loss(w):
+        warnings.warn("slow", UserWarning, stacklevel=1)
+        return (w**2).sum()
+
+    w = np.ones(3)
+    assert checked(loss, w, 2 * w).method == "complex-step"
 
 
 def test_the_arguments_of_a_check_are_checked():
-    with pytest.raises(ValueError, match="entries must be 1 or more"):
-        checked(squares, {"w": np.ones(2)}, {"w": np.ones(2)}, entries=0)
-    with pytest.raises(ValueError, match=r"loss must be a function of params.*it is of type float"):
-        checked(3.5, {"w": np.ones(2)}, {"w": np.ones(2)})
-    with pytest.raises(ValueError, match="both x and y"):
-        checked(squares, {"w": np.ones(2)}, {"w": np.ones(2)}, x=[1, 2])
+    w = np.ones(2)
+    for loss, kwargs, complaint in (
+        (squares, {"entries": 0}, "entries must be 1 or more, it is 0."),
+        (3.5, {}, "loss must be a function of params that returns the loss, it is of type float."),
+        (squares, {"x": [1, 2]}, "Give both x and y, or neither of them."),
+    ):
+        with pytest.raises(ValueError) as refused:
+            checked(loss, {"w": w}, {"w": w}, **kwargs)
+        assert str(refused.value) == complaint
 
 
 def test_an_error_inside_the_loss_comes_out_as_it_is():

@@ -86,6 +86,11 @@ def test_no_two_files_import_each_other():
     assert not left
 
 
+@pytest.mark.parametrize("name", [name for name in HOUSE if not name.endswith("__init__")])
+def test_every_module_has_a_file_of_tests(name):
+    assert f"tests.test_{name.rpartition('.')[2].strip('_')}" in OUTSIDE
+
+
 @pytest.mark.parametrize("name", HOUSE | OUTSIDE)
 def test_no_file_uses_a_private_name_of_another(name):
     own, names = private((HOUSE | OUTSIDE)[name])

@@ -1,0 +1,133 @@
+"""Arrays by name, in whatever they come: what fits, what does not, and copies of it."""
+
+from collections import namedtuple
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import rnn_core as rnn
+from lab.arrays import copied, named, paired
+
+W, B = np.arange(6.0).reshape(2, 3), np.arange(2.0)
+Pair = namedtuple("Pair", "w b")
+
+
+class Model:
+    """Arrays as attributes, and something else."""
+
+    def __init__(self):
+        self.w, self.b, self.eta, self.calls = W.copy(), B.copy(), 0.1, [0]
+
+
+KINDS = {  # how arrays come, and under which names they are known then
+    "dict": (lambda: {"w": W.copy(), "b": B.copy()}, ["w", "b"]),
+    "list": (lambda: [W.copy(), B.copy()], ["array 0", "array 1"]),
+    "tuple": (lambda: (W.copy(), B.copy()), ["array 0", "array 1"]),
+    "namedtuple": (lambda: Pair(W.copy(), B.copy()), ["w", "b"]),
+    "array": (W.copy, ["params"]),
+    "Params": (lambda: rnn.init_params(3, 2), ["W", "U", "V", "b", "c"]),
+    "object": (Model, ["w", "b"]),
+    "namespace": (lambda: SimpleNamespace(w=W.copy(), b=B.copy(), words="ab"), ["w", "b"]),
+}
+kinds = pytest.mark.parametrize(("make", "names"), KINDS.values(), ids=KINDS)
+
+
+@kinds
+def test_arrays_are_found_by_name_and_not_copied(make, names):
+    params = make()
+    arrays = named(params)
+    assert list(arrays) == names
+    for array in arrays.values():
+        array[...] = 7
+    assert all((array == 7).all() for array in named(params).values())
+
+
+def test_numbers_and_nested_lists_become_arrays_and_names_text():
+    arrays = named({"b": 0.5, 3: [[1.0, 2.0]]})
+    assert list(arrays) == ["b", "3"] and arrays["b"].shape == () and arrays["3"].shape == (1, 2)
+    assert named([0.5, [1.0]])["array 1"].shape == (1,)
+
+
+@pytest.mark.parametrize(("nothing", "kind"), [({}, "dict"), ([], "list"), (None, "NoneType"), (copied, "function")])
+def test_what_holds_no_arrays_is_named(nothing, kind):
+    with pytest.raises(ValueError) as refused:
+        named(nothing, "gradients")
+    assert str(refused.value) == (
+        "gradients must be a dict, a list, a tuple, an array, or an object with arrays as its attributes: "
+        f"this {kind} holds none."
+    )
+
+
+def test_gradients_come_in_the_order_of_their_parameters():
+    arrays, gradients = paired({"w": W, "b": B}, {"b": 2 * B, "w": 3 * W})
+    assert list(arrays) == list(gradients) == ["w", "b"]
+    assert arrays["w"] is W
+    np.testing.assert_array_equal(gradients["w"], 3 * W)
+
+
+def test_an_object_may_hold_arrays_that_the_other_side_lacks():
+    for both in (Model(), {"w": W}), ({"w": W}, Model()):
+        assert [list(arrays) for arrays in paired(*both)] == [["w"], ["w"]]
+
+
+NAMES = "give the same names to both, in the same form."
+
+
+@pytest.mark.parametrize(
+    ("params", "gradients", "complaint"),
+    [
+        (
+            {"w": W},
+            {"w": W.T},
+            "The gradient of w has the shape (3, 2), w has the shape (2, 3): its transpose would fit.",
+        ),
+        (
+            {"w": B[:, None]},
+            {"w": B},
+            "The gradient of w has the shape (2,), w has the shape (2, 1): give both the same shape.",
+        ),
+        ({"w": W, "b": B}, {"w": W}, f"params has b, gradients has not: {NAMES}"),
+        ({"w": W}, {"w": W, "b": B}, f"gradients has b, params has not: {NAMES}"),
+        ({"w": W}, [W], f"params has w, gradients has not: {NAMES}"),
+        (SimpleNamespace(w=W), {"v": W}, f"gradients has v, params has not: {NAMES}"),
+        ({"w": W}, SimpleNamespace(v=W), f"params has w, gradients has not: {NAMES}"),
+        ({"w": np.array(1j)}, {"w": 1.0}, "w is complex128: use w.astype(float), the check needs float64."),
+        ({"w": np.float32(B)}, {"w": B}, "w is float32: use w.astype(float), the check needs float64."),
+        (
+            {"w": B},
+            {"w": np.float32(B)},
+            "The gradient of w is float32: compute it in float64, the check needs that.",
+        ),
+        ({"w": np.array([1, np.inf])}, {"w": B}, "w holds NaN or infinity: choose another point."),
+        ({"w": B * np.nan}, {"w": B}, "w holds NaN or infinity: choose another point."),
+        ({"w": B[:0]}, {"w": B[:0]}, "w is empty: leave it out."),
+    ],
+)
+def test_parameters_and_gradients_that_do_not_fit_are_named(params, gradients, complaint):
+    with pytest.raises(ValueError) as refused:
+        paired(params, gradients)
+    assert str(refused.value) == complaint
+
+
+@kinds
+def test_a_copy_is_of_the_same_kind_and_has_what_is_written_into_its_arrays(make, names):
+    params, before = make(), named(make())
+    theta, arrays = copied(params, names, complex)
+    assert type(theta) is type(params) and list(arrays) == names
+    for name, array in arrays.items():
+        assert array.dtype == complex
+        np.testing.assert_array_equal(array, before[name])
+        array += 1j
+        np.testing.assert_array_equal(named(theta)[name], before[name] + 1j)
+        np.testing.assert_array_equal(named(params)[name], before[name])
+
+
+def test_what_else_an_object_holds_is_copied_as_it_is_and_the_original_left_alone():
+    model = Model()
+    theta, arrays = copied(model, ["w"])
+    theta.calls[0] += 1
+    arrays["w"][...] = 7
+    assert (theta.eta, model.calls) == (0.1, [0])
+    np.testing.assert_array_equal(model.w, W)
+    np.testing.assert_array_equal(theta.b, B)
