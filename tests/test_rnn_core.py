@@ -207,11 +207,18 @@ def test_float32_agrees_with_float64(problem):
     np.testing.assert_allclose(grads.flat, rnn.backward(params, x, y, double).flat, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("K", "by_rows"), [(8 * 6, False), (8 * 6 + 1, True)])
+def test_the_probabilities_lie_in_the_order_in_which_sums_over_the_characters_are_quick(K, by_rows):
+    room = rnn.Forward(rnn.Params(2, K), (3, 2))
+    assert room.p.shape == (3, 2, K) and np.isnan(room.loss)
+    assert (room.p if by_rows else np.moveaxis(room.p, -1, 0)).flags.c_contiguous
+
+
 @pytest.mark.parametrize("batch", [(), (3,)])
 def test_a_network_of_many_characters_does_what_one_without_the_rare_ones_does(batch):
     """Only its first ten characters occur, and the others are all but impossible: c is -50 for them."""
     rng = np.random.default_rng(0)
-    few, many = rnn.init_params(10, 4, 0.5, rng), rnn.init_params(2000, 4, 0.5, rng)
+    few, many = rnn.init_params(10, 4, 0.5, rng), rnn.init_params(5000, 4, 0.5, rng)
     few.c[:] = 0
     for name in rnn.Params.names:
         many_weights, weights = getattr(many, name), getattr(few, name)
@@ -288,10 +295,10 @@ def test_a_copy_of_a_forward_pass_has_the_same_gradient(copied, batch):
 
 def test_backward_refuses_a_forward_pass_of_another_sequence(course):
     params, x, y, _ = course
-    with pytest.raises(ValueError, match="fwd must be what forward returned"):
-        rnn.backward(rnn.init_params(VOCAB.size, 9), x, y, rnn.forward(*course))
-    with pytest.raises(ValueError, match="fwd must be what forward returned"):
-        rnn.backward(params, x[:5], y[:5], rnn.forward(*course))
+    for other in ((rnn.init_params(VOCAB.size, 9), x, y), (params, x[:5], y[:5])):
+        with pytest.raises(ValueError) as refused:
+            rnn.backward(*other, rnn.forward(*course))
+        assert str(refused.value) == "fwd must be what forward returned for these params, x and y."
 
 
 def test_bits_per_character_carries_the_state_through_however_long_the_text():
@@ -444,6 +451,7 @@ def test_the_nucleus_takes_the_first_of_equally_probable_characters_and_no_more_
 
 def test_without_top_p_the_rarest_character_may_be_drawn():
     assert rnn.draw(np.array([1, 1e-8], np.float32), 1 - 1e-9) == 1  # although float32 has no number for 1 + 1e-8
+    assert rnn.draw(np.array([1e-17, 1]), 0.0) == 0  # although float64 has no number for 1 + 1e-17
 
 
 def test_the_same_seed_writes_the_same_text_and_another_seed_another():
@@ -461,31 +469,45 @@ def test_the_whole_prompt_is_read_before_the_network_writes():
     assert rnn.synthesize(params, VOCAB, 50, "the fox") == rnn.synthesize(params, VOCAB, 50, "x", h0=h)
 
 
+TEMPERATURE = "temperature must be 0 (the most probable character) or more, not"
+
+
 @pytest.mark.parametrize(
     ("kwargs", "complaint"),
     [
-        ({"prompt": ""}, "The prompt is empty: give the network at least one"),
-        ({"params": rnn.Params(8, VOCAB.size, np.full(rnn.Params(8, VOCAB.size).flat.size, np.nan))}, "W holds NaN"),
-        ({"prompt": "fox #1"}, "'#'"),
-        ({"length": -1}, "length must be a whole number, 0 or more"),
-        ({"length": 2.5}, "length must be a whole number, 0 or more"),
-        ({"temperature": -0.1}, "temperature must be 0"),
-        ({"temperature": np.nan}, "temperature must be 0"),
-        ({"temperature": np.inf}, "temperature must be 0"),
-        ({"top_p": 0}, "top_p must be above 0"),
-        ({"top_p": 1.1}, "top_p must be above 0"),
-        ({"h0": np.zeros(3)}, r"h0 must have the shape \(8,\)"),
-        ({"h0": np.full(8, np.nan)}, "h0 holds NaN or infinity"),
+        ({"prompt": ""}, "The prompt is empty: give the network at least one character to read first."),
+        (
+            {"params": rnn.Params(8, VOCAB.size, np.full(rnn.Params(8, VOCAB.size).flat.size, np.nan))},
+            "W holds NaN or infinity: draw the parameters anew, or load others.",
+        ),
+        (
+            {"prompt": "fox #1"},
+            "The character '#' (U+0023) is not in the book, so the network has no number for it.",
+        ),
+        ({"length": -1}, "length must be a whole number, 0 or more; it is -1."),
+        ({"length": 2.5}, "length must be a whole number, 0 or more; it is 2.5."),
+        ({"temperature": -0.1}, f"{TEMPERATURE} -0.1."),
+        ({"temperature": np.nan}, f"{TEMPERATURE} nan."),
+        ({"temperature": np.inf}, f"{TEMPERATURE} inf."),
+        ({"top_p": 0}, "top_p must be above 0 and at most 1 (all characters), it is 0."),
+        ({"top_p": 1.1}, "top_p must be above 0 and at most 1 (all characters), it is 1.1."),
+        ({"h0": np.zeros(3)}, "h0 must have the shape (8,); this one has (3,)."),
+        (
+            {"h0": np.full(8, np.nan)},
+            "h0 holds NaN or infinity: give the hidden state of a network that has read something.",
+        ),
     ],
 )
 def test_synthesize_says_what_is_wrong_with_its_input(kwargs, complaint):
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError) as refused:
         rnn.synthesize(**{"params": rnn.Params(8, VOCAB.size), "vocab": VOCAB, **kwargs})
+    assert str(refused.value) == complaint
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_network_whose_outputs_overflow_cannot_write(sign):
     params = rnn.Params(8, VOCAB.size, dtype=np.float32)
     params.b[:], params.V[:] = 3, sign * 3e38
-    with np.errstate(over="ignore"), pytest.raises(FloatingPointError, match="outputs overflow"):
+    with np.errstate(over="ignore"), pytest.raises(FloatingPointError) as refused:
         rnn.synthesize(params, VOCAB)
+    assert str(refused.value) == "The network can't write: its outputs overflow, the parameters are too large."
