@@ -130,6 +130,10 @@ def test_bits_by_place_are_the_means_over_first_second_and_later_letters():
     assert np.isnan(found[3])
 
 
+def test_the_first_letter_of_a_text_that_begins_with_a_word_is_not_predicted():
+    np.testing.assert_array_equal(bits_by_place("ab c", np.array([1, 2, 3]), longest=2), [3, 1])
+
+
 def test_a_network_without_a_memory_has_one_basin_and_a_latch_has_two():
     forgetful = network(sigma=0.01)
     result = basins(forgetful, IDS, np.zeros(7), length=20, places=10)
