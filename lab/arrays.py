@@ -14,7 +14,7 @@ def named(arrays, what="params"):
     ----------
     arrays : dict, list, tuple, namedtuple, ndarray, Params or object
         Of an object, the attributes that are arrays.
-    what : str
+    what : str, optional
         What the message calls it.
 
     Returns
@@ -121,7 +121,7 @@ def copied(params, names, dtype=np.float64):
         As for `named`.
     names : iterable of str
         Which arrays of an object are meant; of everything else it must be all.
-    dtype : dtype
+    dtype : dtype, optional
 
     Returns
     -------

@@ -507,3 +507,9 @@ def test_warnings_name_the_line_that_called_train(tmp_path):
         training.train(params, reading, progress=False, checkpoint=place)
         training.train(params, reading, progress=False, optimizer=Breaker())
     assert len(warned) == 3 and {warning.filename for warning in warned} == {__file__}
+
+
+def test_a_book_in_rows_is_told_how_many_and_how_long():
+    with pytest.raises(ValueError) as refused:
+        Reading(IDS.reshape(20, 45))
+    assert str(refused.value) == "The book has 20 x 45 characters; sequences of 25 need at least 27, in one row."
