@@ -2,13 +2,12 @@
 
 Reads what `mutmut results` prints, and under mutants/ every function beside its mutants. Those that live:
 
-- say it with other words: the advice in a message, the name of a progress bar's unit or of a temporary file;
-- write the same in another way: "UTF-8" for "utf-8", reshape(-2) for reshape(-1), / for // where nothing is left over,
-  * for / with a factor of 1 or -1, an argument that is the default anyway, h[1] for h[-1] of two;
+- give another name: to a progress bar's unit, to a file that is there only while another is written;
+- write the same in another way: "UTF-32-LE" for "utf-32-le", reshape(-2) for reshape(-1), / for // where nothing is
+  left over, * for / with a factor of 1 or -1, an argument that is the default anyway;
 - drop a strict=True between sequences that are equally long;
-- take longer or more room: larger pieces of a text, a copy in place of `out`, all entries in a random order;
-- move a bound to where no number is, or change what is overwritten before it is read;
-- save a checkpoint every 5001 steps in place of 5000;
+- take longer or more room: another layout or bound where two ways lead to one result, a copy in place of `out`;
+- change a number of which only the size, or that it is finite, is asked;
 - name another line in a warning: mutmut's functions stand between the lines, so the test of that must be left out.
 
 mutmut leaves alone what is decorated (the properties of GradientCheck, the context managers) or outside functions.
