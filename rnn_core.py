@@ -129,9 +129,8 @@ class Vocabulary:
                 f"The character {char!r} (U+{ord(char):04X}) is not in the book, so the network has no number for it."
             )
         ids = np.empty(len(text), self.dtype)
-        for start in range(0, len(text), self._piece):
-            piece = text[start : start + self._piece]
-            ids[start : start + len(piece)] = np.searchsorted(self._codes, code_points(piece))
+        for i in range(0, len(text), self._piece):
+            ids[i : i + self._piece] = np.searchsorted(self._codes, code_points(text[i : i + self._piece]))
         return ids
 
     def decode(self, ids):
@@ -144,7 +143,7 @@ class Vocabulary:
         """
         ids = np.asarray(ids).ravel()
         check_ids(ids, self.size, "decode")
-        pieces = (self._codes[ids[start : start + self._piece]] for start in range(0, len(ids), self._piece))
+        pieces = (self._codes[ids[i : i + self._piece]] for i in range(0, len(ids), self._piece))
         return "".join(piece.tobytes().decode("utf-32-le", "surrogatepass") for piece in pieces)
 
 
@@ -656,8 +655,7 @@ class Adam:
 
     def __init__(self, eta=1e-3, beta1=0.9, beta2=0.999):
         self.eta, self.beta1, self.beta2 = eta, beta1, beta2
-        self.m = self.v = 0.0  # arrays from the first step on
-        self.t = 0
+        self.m, self.v, self.t = 0.0, 0.0, 0  # m and v are arrays from the first step on
 
     def step(self, params, grads, rate=1.0):
         """Update the parameters in place, with the learning rate times `rate`."""
