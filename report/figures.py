@@ -256,7 +256,8 @@ def reset(ways, shown, boundary, every, caption, seed=0):
     right.tick_params(axis="x", labelsize=7.5)
     for ax in (left, right):
         bottom, top = ax.get_ylim()
-        ax.set_ylim(bottom - 0.3 * (top - bottom), top)  # room for the legend
+        height = top - bottom
+        ax.set_ylim(bottom - 0.4 * height, top + 0.12 * height)  # room for the legend, and for the epochs' names
         ax.legend(loc="lower left")
     alt = "Left: three loss curves, one jumps where epoch 2 begins. Right: a point for the bits of each run."
     figure(fig, caption, alt)
