@@ -190,6 +190,7 @@ def main(arguments=None):
         except ConversionException as error:
             return str(error)
         except KeyboardInterrupt:
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it would tell of the cell that has failed
             return "Interrupted: the last report is as it was."
         # Two runs that end together move their files one after the other: SQLite has a lock that works on every system
         with closing(sqlite3.connect(build / ".moving", timeout=600, isolation_level=None)) as turn:

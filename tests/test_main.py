@@ -1,5 +1,6 @@
 """`python -m report`: one command from a book to its PDF, and one sentence where that fails."""
 
+import io
 import os
 import re
 import shutil
@@ -10,8 +11,10 @@ import threading
 from pathlib import Path
 
 import nbformat
+import papermill
 import pypdf
 import pytest
+from nbconvert.utils.exceptions import ConversionException
 from test_project import ROOT
 
 from lab.checkpoint import load_params
@@ -95,6 +98,32 @@ def test_a_report_that_is_open_elsewhere_is_not_mixed_with_another(book, making,
     said = main([f"--book={book}"])
     assert said == "Close build/lab4.pdf, which another program has open, and make the report again."
     assert moved == ["lab4.pdf"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_in_a_terminal_and_only_there_a_bar_shows_the_section_and_the_time_left(terminal, tmp_path, monkeypatch):
+    class Screen(io.StringIO):
+        def isatty(self):
+            return terminal
+
+    def run(notebook, *_, on_cell_start, **options):
+        for number, cell in enumerate(nbformat.read(notebook, as_version=4).cells):
+            on_cell_start(cell=cell, cell_index=number)
+        raise ConversionException("That will do.")
+
+    screen = Screen()
+    monkeypatch.setenv("TQDM_DISABLE", "")  # and back to what it was when the test is over
+    monkeypatch.setattr(papermill, "execute_notebook", run)
+    monkeypatch.setattr(sys, "stdout", screen)
+    with pytest.raises(ConversionException):
+        make_report(tmp_path)
+    assert os.environ["TQDM_DISABLE"] == "1"  # for the kernel, whose bars nobody sees
+    states = re.split("\r+", screen.getvalue())
+    sections = ["5 Training", "10 Going further", "References"] if terminal else []
+    shown = [next(state for state in states if state.startswith(section)) for section in sections]
+    parts = [int(re.search(r" (\d+)% \|.*\|.*, .* left$", state.rstrip())[1]) for state in shown]
+    assert sorted(parts) == parts and all(0 < part < 100 for part in parts)
+    assert not states[-1].strip() and not (tmp_path / "lab4.pdf").exists()
 
 
 def test_the_long_cells_of_which_the_bar_knows_are_cells_of_the_notebook():

@@ -1,7 +1,9 @@
 """The project: the book is what its README says, and the dependency lists agree."""
 
+import ast
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import rnn_core as rnn
 from lab.words import words
 
 ROOT = Path(__file__).parent.parent
+SHOWING = ["figures", "say", "show", "tables"]  # the part of report/ that the notebook uses
 
 
 def requirement_names(lines):
@@ -80,6 +83,21 @@ def test_a_codespace_runs_the_command_that_makes_the_environment():
     python = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
     assert python == f"${{containerWorkspaceFolder}}/{target.replace('ready', 'bin/python')}"
     assert (ROOT / container["customizations"]["codespaces"]["openFiles"][0]).is_file()
+
+
+def test_the_notebook_runs_where_only_what_colab_has_is_installed():
+    """There, a clone and `%cd` are all it needs; PyTorch is used if it is there."""
+    paths = [ROOT / "rnn_core.py", *ROOT.glob("lab/*.py"), *(ROOT / "report" / f"{name}.py" for name in SHOWING)]
+    sources = [path.read_text(encoding="utf-8") for path in paths]
+    cells = [cell for cell in nbformat.read(ROOT / "lab4.ipynb", as_version=4).cells if cell.cell_type == "code"]
+    imported = set()
+    for node in ast.walk(ast.parse("\n".join([*sources, *(cell.source for cell in cells)]))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module.partition(".")[0])
+    others = imported - sys.stdlib_module_names - {"rnn_core", "lab", "report"}
+    assert others <= {"IPython", "joblib", "matplotlib", "mistune", "numpy", "pygments", "torch", "tqdm"}
 
 
 def test_the_book_is_what_its_readme_says():
