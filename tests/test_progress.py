@@ -11,13 +11,11 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat import v4
-from small import VOCAB, same, train
+from small import VOCAB, busy_bar, same, train
 
 from lab import progress
 from lab.progress import View, bar, page
 from lab.training import Samples
-
-NOW = {"mininterval": 0, "delay": 0}  # draw after every item
 
 
 class Full(io.StringIO):
@@ -108,7 +106,7 @@ def test_what_takes_no_time_shows_no_bar(capsys, kernel):
 
 def test_the_words_before_the_bar_are_asked_for_each_time_that_it_is_drawn(capsys):
     done = []
-    for item in bar("abc", view=lambda: View(f"after {''.join(done)}", np.ones(1), ""), **NOW):
+    for item in busy_bar("abc", view=lambda: View(f"after {''.join(done)}", np.ones(1), "")):
         done.append(item)
     assert re.findall(r"after (\w*): +(\d+)%", capsys.readouterr().out) == [
         ("", "0"), ("a", "33"), ("ab", "67"), ("abc", "100"),
@@ -120,8 +118,8 @@ def test_a_stdout_that_breaks_does_not_end_what_the_bar_counts(name, monkeypatch
     whole = train(steps=30)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", BROKEN[name]())
-        assert list(bar(range(3), **NOW)) == [0, 1, 2]
-        patch.setattr("lab.training.bar", lambda *args, **options: bar(*args, **options, **NOW))
+        assert list(busy_bar(range(3))) == [0, 1, 2]
+        patch.setattr("lab.training.bar", busy_bar)
         result = train(steps=30, progress=True)
     same(result, whole)
     assert result.stopped == ""
@@ -129,7 +127,7 @@ def test_a_stdout_that_breaks_does_not_end_what_the_bar_counts(name, monkeypatch
 
 def test_a_notebook_whose_front_end_is_gone_does_not_end_what_the_bar_counts(kernel):
     kernel.display_pub = None
-    assert list(bar(range(3), **NOW)) == [0, 1, 2]
+    assert list(busy_bar(range(3))) == [0, 1, 2]
 
 
 def test_without_tqdm_the_work_is_done_without_a_bar(monkeypatch, capsys):
@@ -141,7 +139,7 @@ def test_without_tqdm_the_work_is_done_without_a_bar(monkeypatch, capsys):
 
 
 def test_in_a_notebook_each_drawing_takes_the_place_of_the_one_before_and_in_the_end_nothing_is_left(kernel, capsys):
-    for item in bar(range(3), desc="<working>", **NOW):
+    for item in busy_bar(range(3), desc="<working>"):
         (shown,) = kernel.shown.values()
         assert f"{item}/3" in shown["text/plain"] and "&lt;working&gt;" in shown["text/html"]
     assert len(kernel.history) > 3 and kernel.shown == {}
@@ -150,32 +148,32 @@ def test_in_a_notebook_each_drawing_takes_the_place_of_the_one_before_and_in_the
 
 def test_bars_in_turn_and_one_in_the_other_leave_nothing_in_a_notebook(kernel):
     for _ in range(2):
-        for _ in bar(range(9), **NOW):
-            assert list(bar(range(2), **NOW)) == [0, 1]
+        for _ in busy_bar(range(9)):
+            assert list(busy_bar(range(2))) == [0, 1]
             assert len([data for data in kernel.shown.values() if data]) == 1
         assert kernel.shown == {}
 
 
 def test_what_else_a_cell_shows_stays(kernel):
     kernel.print("before")
-    for item in bar(range(2), **NOW):
+    for item in busy_bar(range(2)):
         kernel.print(item)
     kernel.print("after")
-    assert list(bar(range(3), **NOW)) == [0, 1, 2]
+    assert list(busy_bar(range(3))) == [0, 1, 2]
     assert [data for data in kernel.shown.values() if data != {}] == ["before", 0, 1, "after"]
 
 
 def test_a_cell_is_not_cleared_if_it_ran_before_the_bars_were_there(kernel, monkeypatch):
     kernel.print("before")
     monkeypatch.setattr(progress, "CELL", progress.Cell(kernel))
-    assert list(bar(range(3), **NOW)) == [0, 1, 2]
+    assert list(busy_bar(range(3))) == [0, 1, 2]
     assert list(kernel.shown.values()) == ["before", {}]
 
 
 def test_a_bar_that_an_error_or_an_interrupt_ends_is_gone_at_once(kernel):
     for error in (ValueError, KeyboardInterrupt):
         with pytest.raises(error) as caught:
-            for _ in bar(range(3), **NOW):
+            for _ in busy_bar(range(3)):
                 raise error
         assert kernel.shown == {} and caught.tb  # though the traceback is kept
 
@@ -199,7 +197,7 @@ def test_a_curve_may_be_unknown_or_flat_or_short(curve):
 
 def test_training_shows_its_latest_sample_and_the_same_bits_come_out(kernel, monkeypatch):
     whole = train(steps=40, samples=Samples(VOCAB, every=10, length=9))
-    monkeypatch.setattr("lab.training.bar", lambda *args, **options: bar(*args, **options, **NOW))
+    monkeypatch.setattr("lab.training.bar", busy_bar)
     result = train(steps=40, progress=True, samples=Samples(VOCAB, every=10, length=9))
     same(result, whole)
     pages = [data["text/html"] for data in kernel.history if data]
@@ -217,7 +215,7 @@ def test_an_interrupt_while_it_is_drawn_ends_training_between_two_steps(kernel, 
             signal.raise_signal(signal.SIGINT)
 
     kernel.publish = publish
-    monkeypatch.setattr("lab.training.bar", lambda *args, **options: bar(*args, **options, **NOW))
+    monkeypatch.setattr("lab.training.bar", busy_bar)
     result = train(steps=30, progress=True)
     assert result.stopped == "interrupted" and 0 < result.done < 30 and kernel.shown == {}
     same(result, train(steps=result.done))
