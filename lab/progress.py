@@ -117,7 +117,11 @@ class Cell:
 
     def begin(self, *_):
         """Another cell runs, and the kernel has sent so many messages before."""
-        self.sent, self.open = self.shell.kernel.session.message_count, set()
+        self.sent, self.open = self.count(), set()
+
+    def count(self):
+        """How many messages the kernel has sent; NaN, which equals nothing, if it does not tell."""
+        return getattr(getattr(self.shell.kernel, "session", None), "message_count", math.nan)
 
     def show(self, name, data):
         """Show something in place of what has the same name in this cell; if it is empty, nothing is left.
@@ -135,7 +139,7 @@ class Cell:
         (self.open.add if data else self.open.discard)(name)
         self.shell.display_pub.publish(data, transient={"display_id": name}, update=known)
         self.sent += 1
-        if not self.open and self.sent == self.shell.kernel.session.message_count:
+        if not self.open and self.sent == self.count():
             self.shell.display_pub.clear_output()
             self.sent += 1
 
