@@ -84,7 +84,7 @@ def claim(holds, sentence):
 
 
 def say(*sentences, at=None):
-    """Show a paragraph.
+    """Show a paragraph; if nothing is to be said, none.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def say(*sentences, at=None):
     at : DisplayHandle, optional
         A `place` further up on the page, which gets the paragraph.
     """
-    paragraph = Markdown(" ".join(filter(None, sentences)))
-    at.update(paragraph) if at else display(paragraph)
+    if paragraph := " ".join(filter(None, sentences)):
+        (at.update if at else display)(Markdown(paragraph))
 
 
 def place():
