@@ -56,7 +56,7 @@ def bar(items, shown=True, view=None, **options):
             return super().format_dict | ({"prefix": view().words} if view else {})
 
     if CELL:
-        look = {"file": _Notebook(CELL, view), "position": 0, "mininterval": 0.25}
+        look = {"file": _Notebook(CELL, view), "position": 0, "mininterval": 0.5}
     else:
         look = {"file": _Terminal(sys.stdout), "dynamic_ncols": True}
     hidden = {} if shown else {"disable": True}
