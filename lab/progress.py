@@ -1,19 +1,47 @@
-"""Progress bars."""
+"""Progress bars that are gone when the work is done: in a terminal, and with a picture of the work in a notebook."""
 
+import math
 import sys
+import uuid
 from contextlib import suppress
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+
+POINTS, WIDTH, HEIGHT = 200, 400, 50  # of the curve
 
 
-def bar(items, shown=True, **options):
+class View(NamedTuple):
+    """What can be seen of the work.
+
+    Attributes
+    ----------
+    words : str
+        They stand before the bar.
+    curve : ndarray (N,)
+        In a notebook it is drawn below the bar; NaN where it is not known yet.
+    text : str
+        In a notebook it stands below the curve.
+    """
+
+    words: str
+    curve: np.ndarray
+    text: str
+
+
+def bar(items, shown=True, view=None, **options):
     """A progress bar that is gone when it is done. TQDM_DISABLE=1 hides those that are shown, too.
 
     Without tqdm the items come back as they are: enough for the gradient check, which needs NumPy alone.
 
     Parameters
     ----------
-    items : iterable or None
-        What to go through; None if the bar is moved on by hand.
+    items : iterable
+        What to go through.
     shown : bool
+    view : function () -> View, optional
+        What to show besides, asked anew each time that the bar is drawn.
     **options
         Those of `tqdm`.
     """
@@ -21,12 +49,21 @@ def bar(items, shown=True, **options):
         from tqdm import tqdm
     except ImportError:  # the gradient check needs NumPy alone
         return items
-    # On stdout, because in a notebook what is gone from stderr leaves an empty red strip behind.
-    options |= {} if shown else {"disable": True}
-    return tqdm(items, leave=False, file=_Screen(sys.stdout), dynamic_ncols=True, **options)
+
+    class Bar(tqdm):
+        @property
+        def format_dict(self):
+            return super().format_dict | ({"prefix": view().words} if view else {})
+
+    if CELL:
+        look = {"file": _Notebook(CELL, view), "position": 0, "mininterval": 0.5}
+    else:
+        look = {"file": _Terminal(sys.stdout), "dynamic_ncols": True}
+    hidden = {} if shown else {"disable": True}
+    return Bar(items, leave=False, **{"delay": 0.5} | look | hidden | options)  # what takes no time needs no bar
 
 
-class _Screen:
+class _Terminal:
     """A file that may break at any time: what can't be written is not shown, and the work goes on."""
 
     def __init__(self, file):
@@ -42,3 +79,103 @@ class _Screen:
 
     def __getattr__(self, name):  # how wide it is, and what it can show
         return getattr(self.file, name)
+
+
+class _Notebook:
+    """The same below a cell: each line takes the place of the one before, and a blank one takes all away."""
+
+    encoding = "utf-8"
+
+    def __init__(self, cell, view):
+        self.cell, self.view, self.name = cell, view, uuid.uuid4().hex
+
+    def write(self, text):
+        with suppress(Exception):
+            line = text.strip()
+            shown = {"text/html": page(line, self.view and self.view()), "text/plain": line}
+            self.cell.show(self.name, shown if line else {})
+
+    def flush(self):
+        pass
+
+
+class Cell:
+    """The output of the cell that runs.
+
+    Jupyter can't take one output of a cell away: it can only make it empty, or clear the whole cell. So the cell is
+    cleared if nothing else is in it, and that the kernel tells: it counts the messages that it sends.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        IPython's, in a kernel.
+    """
+
+    def __init__(self, shell):
+        self.shell, self.sent, self.open = shell, math.nan, set()
+        shell.events.register("pre_run_cell", self.begin)
+
+    def begin(self, *_):
+        """Another cell runs, and the kernel has sent so many messages before."""
+        self.sent, self.open = self.count(), set()
+
+    def count(self):
+        """How many messages the kernel has sent; NaN, which equals nothing, if it does not tell."""
+        return getattr(getattr(self.shell.kernel, "session", None), "message_count", math.nan)
+
+    def show(self, name, data):
+        """Show something in place of what has the same name in this cell; if it is empty, nothing is left.
+
+        Parameters
+        ----------
+        name : str
+            One that no other output of the notebook has.
+        data : dict
+            What to show, by its MIME type.
+        """
+        known = name in self.open
+        if not (known or data):
+            return
+        (self.open.add if data else self.open.discard)(name)
+        self.shell.display_pub.publish(data, transient={"display_id": name}, update=known)
+        self.sent += 1
+        if not self.open and self.sent == self.count():
+            self.shell.display_pub.clear_output()
+            self.sent += 1
+
+
+def page(line, view=None):
+    """A bar and the view of the work as HTML, in the colours of the notebook.
+
+    Parameters
+    ----------
+    line : str
+    view : View, optional
+
+    Returns
+    -------
+    str
+    """
+    style = 'style="margin: 0; white-space: pre-wrap; max-height: 15em; overflow: hidden"'
+    parts = [f"<pre {style}>{escape(line)}</pre>"]
+    if view:
+        values = view.curve[np.linspace(0, len(view.curve) - 1, POINTS).astype(int)]
+        known = np.isfinite(values)
+        low, high = (values[known].min(), values[known].max()) if known.any() else (0, 1)
+        x, y = np.arange(POINTS) * WIDTH / POINTS, HEIGHT * (high - values) / ((high - low) or 1)
+        points = " ".join(f"{x:.0f},{y:.1f}" for x, y in zip(x[known], y[known], strict=True))
+        parts += [
+            f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 -1 {WIDTH} {HEIGHT + 2}" style="margin: 0.5em 0">'
+            f'<polyline points="{points}" fill="none" stroke="currentColor"/></svg>',
+            f"<pre {style}>{escape(view.text)}</pre>",
+        ]
+    return "".join(parts)
+
+
+def _cell():
+    """The cell that runs, if this is a kernel that may show something."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return Cell(shell) if hasattr(shell, "kernel") else None
+
+
+CELL = _cell()

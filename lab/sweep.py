@@ -137,8 +137,9 @@ def sweep(settings, seeds, *data, **options):
     dict of str to list of Outcome
         For each setting, an outcome a seed.
     """
-    seeds = list(seeds)
-    jobs = [joblib.delayed(run)(setting, seed, *data, **options) for setting in settings.values() for seed in seeds]
-    with bar(joblib.Parallel(return_as="generator")(jobs), total=len(jobs), unit="run") as outcomes:
-        outcomes = iter(list(outcomes))
-    return {name: [next(outcomes) for _ in seeds] for name in settings}
+    seeds, ways = list(seeds), list(settings.values())
+    # Seed by seed, so that the bar's estimate knows after one seed how long all the settings take
+    jobs = [joblib.delayed(run)(setting, seed, *data, **options) for seed in seeds for setting in ways]
+    outcomes = joblib.Parallel(return_as="generator")(jobs)
+    outcomes = list(bar(outcomes, total=len(jobs), unit="run", delay=0, smoothing=0))
+    return {name: outcomes[number :: len(ways)] for number, name in enumerate(settings)}

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 import rnn_core
-from lab.progress import bar
+from lab.progress import View, bar
 from rnn_core import AdaGrad, Forward, Params, Vocabulary, check_ids, choose, forward, synthesize
 
 SCHEDULES = {  # the learning rate, as a share of the first one, when this share of the steps is done
@@ -255,6 +255,12 @@ class Training:
             return
         self.samples.append(Sample(self.done, float(self.smooth_loss), text, self.params.copy(), h))
 
+    def view(self, steps_per_epoch):
+        """What to show of it while it runs: a `lab.progress.View`."""
+        words = f"epoch {math.ceil(self.done / steps_per_epoch)}, smooth loss {self.smooth_loss:.2f}"
+        text = f"Step {self.samples[-1].step:,}:\n{self.samples[-1].text}" if self.samples else ""
+        return View(words, self.smooth_losses, text)
+
 
 @contextmanager
 def _deferred_interrupt():
@@ -317,7 +323,7 @@ def train(
     samples : Samples, optional
         What to write on the way; nothing if it is not given.
     progress : bool
-        Show a bar.
+        Show a bar; in a notebook also the curve of the smooth loss and the latest sample, until training is done.
     checkpoint : lab.checkpoint.Checkpoint, optional
         Where to save everything, now and then and at the end. If it is there already, training goes on from it, to the
         same bits as if it had never stopped. With a constant learning rate a run that has ended can be carried on, too:
@@ -383,10 +389,12 @@ def train(
     params, fwd = run.params, Forward(params, reading.shape)
     if backward is rnn_core.backward:
         backward = partial(backward, out=params.copy())
-    started, shown = time.perf_counter() - run.seconds, bar(None, progress, total=steps, initial=run.done, unit="step")
+    view = partial(run.view, reading.steps_per_epoch)
+    stream = bar(reading.steps(run.done, steps), progress, view, total=steps, initial=run.done, unit="step")
+    started = time.perf_counter() - run.seconds
     with _deferred_interrupt() as interrupt, np.errstate(over="ignore", invalid="ignore"):
-        with _errors_end(run), shown:
-            for x, y, fresh in reading.steps(run.done, steps):
+        with _errors_end(run):
+            for x, y, fresh in stream:
                 if fresh:
                     h[...] = 0
                 forward(params, x, y, h, out=fwd)
@@ -399,15 +407,11 @@ def train(
                     began = time.perf_counter()
                     run.write(samples)
                     started += time.perf_counter() - began  # not a part of training
-                if run.done % 500 == 0:
-                    epoch = run.done // reading.steps_per_epoch + 1
-                    shown.set_description(f"epoch {epoch}, smooth loss {run.smooth_loss:.2f}")
                 grads.flat.clip(-clip, clip, out=grads.flat)
                 optimizer.step(params, grads, rate(run.done / steps))
                 h[...] = fwd.h[-1]
                 run.done += 1
                 run.seconds = time.perf_counter() - started
-                shown.update()
                 if checkpoint is not None and checkpoint.due(run.done) and run.done < steps:
                     checkpoint.save(run, optimizer)
                 if interrupt.is_set() and run.done < steps:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lab.progress import bar
 from rnn_core import check_ids, draw
 
 
@@ -101,7 +102,7 @@ class NGram:
         self.vocab_size, self.levels = vocab_size, []
         ids = self._checked(ids)
         number, contexts = np.zeros(len(ids) + 1, np.int64), 1  # n = 0: the empty context, number 0, is everywhere
-        for n in range(1, min(order, len(ids)) + 1):
+        for n in bar(range(1, min(order, len(ids)) + 1), desc="Counting n-grams"):
             key = number[:-1] * vocab_size + ids[n - 1 :]  # what has been read is the context of the next character
             keys, first, longer, counts = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
             if self.levels:  # each n-gram puts another character before the (n-1)-gram that starts one place later
@@ -272,12 +273,12 @@ def compressed_bits_per_character(train_text, held_out_text, compress, block=Non
 
 def compressors(train_text, held_out_text):
     """Bits per character of a text held out for three compressors that have read the training text: a dict by name."""
-
-    def needed(compress, block=None):
-        return compressed_bits_per_character(train_text, held_out_text, compress, block)
-
+    ways = {
+        "primed lzma": (lzma_compress,),
+        "primed bz2": (bz2.compress,),
+        "bz2 primed with one block": (bz2.compress, 900_000),
+    }
     return {
-        "primed lzma": needed(lzma_compress),
-        "primed bz2": needed(bz2.compress),
-        "bz2 primed with one block": needed(bz2.compress, 900_000),
+        name: compressed_bits_per_character(train_text, held_out_text, *way)
+        for name, way in bar(ways.items(), desc="Compressing", delay=0)
     }

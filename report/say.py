@@ -85,7 +85,7 @@ def claim(holds, sentence):
 
 
 def say(*sentences, at=None):
-    """Show a paragraph.
+    """Show a paragraph; if nothing is to be said, none.
 
     Parameters
     ----------
@@ -95,8 +95,7 @@ def say(*sentences, at=None):
     at : DisplayHandle, optional
         A `place` further up on the page, which gets the paragraph.
     """
-    paragraph = " ".join(filter(None, sentences))
-    if paragraph:
+    if paragraph := " ".join(filter(None, sentences)):
         (at.update if at else display)(Markdown(paragraph))
 
 

@@ -3,17 +3,21 @@
 import inspect
 import itertools
 import signal
+from functools import partial
 
 import numpy as np
 from hypothesis import strategies as st
 
 import rnn_core as rnn
 from lab import training
+from lab.progress import bar
 from lab.training import Reading
 
 BOOK = "the quick brown fox jumps over the lazy dog.\n" * 20
 VOCAB = rnn.Vocabulary(BOOK)
 IDS = VOCAB.encode(BOOK)
+
+busy_bar = partial(bar, delay=0, mininterval=0)  # it is drawn after every item
 
 
 @st.composite

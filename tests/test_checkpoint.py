@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import small
-from small import IDS, VOCAB, Breaker, interrupting, same
+from small import IDS, VOCAB, Breaker, busy_bar, interrupting, same
 
 import rnn_core as rnn
 from lab import checkpoint, training
@@ -182,7 +182,8 @@ def test_an_optimiser_that_a_file_cannot_hold_is_named_and_the_run_goes_on(tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_the_bar_of_a_run_that_goes_on_begins_where_it_was_interrupted(tmp_path, capsys):
+def test_the_bar_of_a_run_that_goes_on_begins_where_it_was_interrupted(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("lab.training.bar", busy_bar)
     train(tmp_path / "run.npz", optimizer=interrupting(rnn.Adam, 33))
     train(tmp_path / "run.npz", progress=True)
     assert " 33/60 " in capsys.readouterr().out

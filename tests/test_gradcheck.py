@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import IDS, VOCAB, problems
+from small import IDS, VOCAB, busy_bar, problems
 
 import rnn_core as rnn
 from lab import diagnosis, gradcheck
@@ -199,7 +199,8 @@ def test_the_seed_says_which_entries_are_checked(course):
     np.testing.assert_array_equal(checked(seed=3), chosen(seed=3))
 
 
-def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys):
+def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys, monkeypatch):
+    monkeypatch.setattr("lab.gradcheck.bar", busy_bar)
     params = rnn.init_params(VOCAB.size, hidden_size=2)
     point = params, IDS[:3], IDS[1:4], np.zeros(2)
     for compute in (check_gradients, numerical_gradient):
@@ -441,7 +442,8 @@ def test_a_small_gradient_of_a_large_loss_passes_although_its_differences_are_ro
     assert result.method == "extrapolated" and result.passed
 
 
-def test_a_check_shows_a_bar_for_each_array(capsys):
+def test_a_check_shows_a_bar_for_each_array(capsys, monkeypatch):
+    monkeypatch.setattr("lab.gradcheck.bar", busy_bar)
     w = np.ones(3)
     check(lambda w: (w**2).sum(), w, 2 * w)
     assert "Computing gradients for params" in capsys.readouterr().out

@@ -158,6 +158,13 @@ def test_every_cell_runs_once_and_in_order_without_errors_or_warnings(page):
     assert prompts == ["" if "jupyter" in cell.metadata else f"[{number}]:" for number, cell in code]
 
 
+def test_nothing_is_left_of_the_bars(page):
+    outputs = page.locator(".jp-OutputArea > .lm-Widget")
+    seen = "one => one.innerText.trim() !== '' || !!one.querySelector('img, svg')"
+    shown = outputs.evaluate_all(f"all => all.map({seen})")
+    assert shown and all(shown)
+
+
 def test_every_figure_is_drawn_above_its_caption(page):
     pictures = page.locator(".jp-OutputArea-output img")
     playwright.expect(pictures).to_have_count(len(captions("Figure")))

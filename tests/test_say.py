@@ -21,6 +21,11 @@ def test_a_paragraph_is_its_sentences_without_those_that_are_empty(said):
     assert said == ["One. Two. Four."]
 
 
+def test_where_nothing_is_to_be_said_no_paragraph_is_shown(said):
+    say.say("", say.claim(False, "One."))
+    assert said == []
+
+
 def test_a_false_claim_fails_the_report_that_ships_and_names_the_sentence():
     shipped = say.SHIPPED | {"book": f"data/{say.SHIPPED['book']}"}
     assert say.settings(**shipped)

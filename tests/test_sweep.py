@@ -1,10 +1,16 @@
 """Several seeds side by side: the same outcomes wherever the runs are made."""
 
 import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
 from functools import partial
 
 import joblib
 import numpy as np
+import psutil
 import pytest
 from small import IDS, VOCAB, interrupting, train
 
@@ -75,3 +81,46 @@ def test_an_interrupt_ends_the_sweep_in_place_of_an_outcome():
     setting = {"steps": 9, "scheme": "normal", "optimizer": interrupting(rnn.AdaGrad, 5)}
     with pytest.raises(KeyboardInterrupt):
         run(setting, 0, *DATA, hidden_size=8)
+
+
+def workers():
+    """The processes that joblib runs jobs in."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            found += [child] if any("popen_loky" in word for word in child.cmdline()) else []
+    return found
+
+
+def spent():
+    return sum(worker.cpu_times().user for worker in workers())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+@pytest.mark.parametrize("whom", ["the kernel", "the workers, too"])  # Ctrl-C, and Jupyter's Interrupt, reach all
+def test_an_interrupt_ends_all_runs_at_once_and_leaves_no_worker(whom):
+    before, at = spent(), []
+
+    def interrupt():
+        while spent() < before + 1:
+            time.sleep(0.05)
+        at.append(time.perf_counter())
+        for worker in workers() if whom == "the workers, too" else []:
+            worker.send_signal(signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    endless = {"endless": {**SETTINGS["AdaGrad"], "steps": 10_000_000}}
+    with pytest.raises(KeyboardInterrupt), joblib.parallel_config(n_jobs=2):
+        threading.Thread(target=interrupt).start()
+        sweep(endless, range(4), *DATA, hidden_size=8)
+    assert time.perf_counter() - at[0] < 2
+    _, alive = psutil.wait_procs(workers(), timeout=2)
+    assert not alive
+    with joblib.parallel_config(n_jobs=2):  # and the next sweep runs
+        assert len(sweep({"Adam": SETTINGS["Adam"]}, SEEDS, *DATA, hidden_size=8)["Adam"]) == 2
+
+
+def test_the_bar_of_a_sweep_counts_its_runs_and_estimates_how_long_the_others_take(capsys):
+    sweep(SETTINGS, SEEDS, *DATA, hidden_size=8)
+    shown = capsys.readouterr().out
+    assert "| 0/4 [" in shown and shown.endswith("\r")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import IDS, VOCAB, Breaker, interrupting, same, train
+from small import IDS, VOCAB, Breaker, busy_bar, interrupting, same, train
 
 import rnn_core as rnn
 from lab import training
@@ -236,12 +236,13 @@ def test_training_works_outside_the_main_thread():
     np.testing.assert_array_equal(results[0].losses, train(steps=3).losses)
 
 
-def test_training_shows_epoch_and_smooth_loss(capsys):
+def test_training_shows_epoch_and_smooth_loss(capsys, monkeypatch):
+    monkeypatch.setattr("lab.training.bar", busy_bar)
     training.train(rnn.init_params(VOCAB.size, 12), Reading(IDS), steps=3)
     bar = capsys.readouterr().out
-    assert re.search(r"epoch 1, smooth loss \d\d\.\d\d: .* 0/3 .*step", bar) and bar.endswith("\r")  # it is wiped out
+    assert re.search(r"epoch 1, smooth loss \d\d\.\d\d: .* 3/3 .*step", bar) and bar.endswith("\r")  # it is wiped out
     train(steps=501, seq_length=5, progress=True)
-    assert re.search(r"epoch 3, smooth loss \d\d\.\d\d: .* 500/501 ", capsys.readouterr().out)
+    assert re.search(r"epoch 3, smooth loss \d\d\.\d\d: .* 501/501 ", capsys.readouterr().out)
     train(steps=3, progress=False)
     assert capsys.readouterr().out == ""
 
