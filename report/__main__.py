@@ -91,7 +91,7 @@ def _progress(seconds):
     """In a terminal, a bar for work that takes so long; yields what to call when a piece of it begins."""
     look = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
     over, end = threading.Event(), 0
-    with bar(None, shown=sys.stdout.isatty(), total=seconds, smoothing=0, bar_format=look) as shown:
+    with bar(None, shown=sys.stdout.isatty(), total=seconds, smoothing=0, delay=0, bar_format=look) as shown:
 
         def begin(seconds, title):
             nonlocal end
