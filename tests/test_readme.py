@@ -1,6 +1,7 @@
 """Every command in README.md runs: each is taken from its text, and run in a copy of the project with a short book.
 
 A command is a line of a block that is not Python, or a piece of code inside a line that begins with a program's name.
+Python is run as it stands.
 """
 
 import ast
@@ -32,6 +33,8 @@ RULES = {
     r"(\S*/)?jupyter nbconvert (--execute )?--to (labreport|html|slides|latex) lab4\.ipynb": r"\g<0>",
     r"make lab|(uv run )?(\S*/)?jupyter lab lab4\.ipynb": r"\g<0>",
     r"tests/matrix\.sh": r"bash -n \g<0>",
+    r"jupyter nbconvert --to (html|slides)": r"\g<0> --output-dir build lab4.ipynb",
+    r"pip install 'nbconvert\[webpdf\]'": ":",  # it is of use with a browser that is fetched from elsewhere
     # No conda, and nothing is installed: test_project.py compares the environments
     r"conda env create (--file|-f) (\S+)": r"test -f \2",
     r"conda activate (\w+)": r"grep -qx 'name: \1' environment.yml",
@@ -53,6 +56,13 @@ def commands(text):
         elif token["type"] == "block_code" and not is_python(code, token.get("attrs", {}).get("info", "")):
             lines = (re.sub(r"(^|\s)(#|rem ).*", "", line.removeprefix("$ ")).strip() for line in code.splitlines())
             yield from filter(None, lines)
+
+
+def programs(text):
+    """The blocks of Python in a Markdown text, in order."""
+    for token in tokens(mistune.create_markdown(renderer=None)(text)):
+        if token["type"] == "block_code" and is_python(token["raw"], token.get("attrs", {}).get("info", "")):
+            yield token["raw"]
 
 
 def tokens(tree):
@@ -79,6 +89,8 @@ def stand_in(command):
 
 
 COMMANDS = list(dict.fromkeys(commands(README)))
+# What checks a student's own code needs that code: test_gradcheck.py runs it
+PROGRAMS = [program for program in programs(README) if "compute_loss" not in program]
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +191,16 @@ def test_every_command_runs_and_leaves_nothing_behind(command, house):
     assert "??" not in status
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_runs(program, house):
+    if "distributed" in program:
+        pytest.importorskip("distributed", reason="needs the extra [cluster]")
+    (house / "program.py").write_text(program, encoding="utf-8")
+    run(house, "python program.py")
+    (house / "program.py").unlink()
+
+
 def test_commands_are_found_in_blocks_and_lines_and_python_is_none():
     text = (
         "Run `make` or `conda\nactivate x`, see `x.ipynb`, `make.bat`, `--to html`.\n\n    make report  # slow\n\n"
@@ -186,5 +208,5 @@ def test_commands_are_found_in_blocks_and_lines_and_python_is_none():
         "| a | `git pull` |\n|---|---|\n| b | `.\\make test` |\n"
     )
     found = ["make", "conda activate x", "make report", "pytest", "nonsense --now", "git pull", ".\\make test"]
-    assert list(commands(text)) == found
+    assert list(commands(text)) == found and list(programs(text)) == ["from a import b\n\nc = b()", "d e\n"]
     assert stand_in("nonsense --now") is None and stand_in("make reprot") is None
