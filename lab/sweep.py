@@ -6,6 +6,7 @@ this machine, or the workers of a dask cluster.
 """
 
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import joblib
@@ -139,7 +140,17 @@ def sweep(settings, seeds, *data, **options):
     """
     seeds, ways = list(seeds), list(settings.values())
     # Seed by seed, so that the bar's estimate knows after one seed how long all the settings take
-    jobs = [joblib.delayed(run)(setting, seed, *data, **options) for seed in seeds for setting in ways]
-    outcomes = joblib.Parallel(return_as="generator")(jobs)
-    outcomes = list(bar(outcomes, total=len(jobs), unit="run", delay=0, smoothing=0))
-    return {name: outcomes[number :: len(ways)] for number, name in enumerate(settings)}
+    jobs = [
+        joblib.delayed(_numbered)(number, setting, seed, *data, **options)
+        for number, (seed, setting) in enumerate(product(seeds, ways))
+    ]
+    done = joblib.Parallel(return_as="generator_unordered")(jobs)
+    outcomes = dict(bar(done, total=len(jobs), unit="run", delay=0, smoothing=0))
+    return {
+        name: [outcomes[number] for number in range(first, len(jobs), len(ways))] for first, name in enumerate(settings)
+    }
+
+
+def _numbered(number, *data, **options):
+    """A run, with its number: those that are done first come first."""
+    return number, run(*data, **options)

@@ -160,7 +160,7 @@ def test_every_cell_runs_once_and_in_order_without_errors_or_warnings(page):
 
 def test_nothing_is_left_of_the_bars(page):
     outputs = page.locator(".jp-OutputArea > .lm-Widget")
-    seen = "one => one.innerText.trim() !== '' || !!one.querySelector('img, svg')"
+    seen = "one => one.innerText.trim() !== '' || one.querySelector('img, svg') !== null"
     shown = outputs.evaluate_all(f"all => all.map({seen})")
     assert shown and all(shown)
 
