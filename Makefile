@@ -35,7 +35,7 @@ quick: .venv/ready  ## check the style and the mathematics only (half a minute)
 format: .venv/ready  ## lay out all code but the notebook's, as ruff does
 	$(BIN)/ruff format .
 
-mutants: .venv/ready  ## change network and training in two thousand ways, one at a time: does a test notice? (half an hour)
+mutants: .venv/ready  ## change network and training in two thousand ways, one at a time: does a test notice? (a quarter of an hour)
 	$(BIN)/pip install --quiet --editable '.[mutants]'
 	rm -rf mutants
 	$(BIN)/mutmut run

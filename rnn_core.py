@@ -605,6 +605,8 @@ def pieces(*vectors, size=1 << 15):
 
     No large array comes and goes: with a million parameters that makes Adam five times as fast.
     """
+    if len(vectors[0]) <= size:
+        return [vectors]
     return [[vector[start : start + size] for vector in vectors] for start in range(0, len(vectors[0]), size)]
 
 

@@ -65,7 +65,7 @@ def step_sizes(sizes, errors, caption):
     caption : str
         Markdown, with its number; the same for all functions of this module.
     """
-    fig, axes = plt.subplots(1, 2, width_ratios=[2, 1], sharey=True, figsize=(TEXT_WIDTH, 1.9))
+    fig, axes = plt.subplots(1, 2, width_ratios=[2, 1], sharey=True, figsize=(TEXT_WIDTH, 1.65))
     for ax in axes:
         for method, values in errors.items():
             ax.loglog(sizes[method], np.maximum(values, 1e-17), marker="o", markersize=3, label=method)
@@ -124,7 +124,7 @@ def models(bits, own, networks, ngrams, caption):
         `lab.results.long_counts`: the number of counts, and the bits, for the orders 1, 2, ...
     caption : str
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.3))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.15))
     bars = sorted((bits | own).items(), key=lambda bar: -bar[1])
     colours = ["C1" if name in own else "0.75" for name, _ in bars]
     left.barh([name for name, _ in bars], [needed for _, needed in bars], height=0.7, color=colours)
@@ -356,7 +356,7 @@ def speed_bars(turns, K=79, dtype="float32"):
         sizes = [B for B in ratios if name in ratios[B]]
         places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
         top += height * max(len(sizes), 1.7) + 0.14
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.25 * top))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.235 * top))
     for i, (B, ratio) in enumerate(ratios.items()):
         at = [places[name, B] for name in ratio]
         low, median, high = np.transpose(list(ratio.values()))

@@ -97,7 +97,9 @@ def main():
     table = samples_table(notebook, ["0", "10,000", "60,000"])
     readme = ROOT / "README.md"
     text = re.sub(
-        r"(?s)(?<=<!-- samples -->\n).*(?=<!-- /samples -->)", lambda _: f"{table}\n", readme.read_text("utf-8")
+        r"(?s)(?<=<!-- samples -->\n).*(?=<!-- /samples -->)",
+        lambda _: f"{table}\n",
+        readme.read_text(encoding="utf-8"),
     )
     readme.write_text(text, encoding="utf-8", newline="\n")
 

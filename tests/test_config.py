@@ -40,7 +40,9 @@ def test_slides_are_one_a_section_and_scroll():
 
 def test_the_package_installs_the_file():
     installed = next(file for file in files("lab4-rnn") if file.name == "jupyter_config.py")
-    assert installed.locate().resolve().read_text() == (ROOT / "etc" / "jupyter_config.py").read_text()
+    assert installed.locate().resolve().read_text(encoding="utf-8") == (ROOT / "etc" / "jupyter_config.py").read_text(
+        encoding="utf-8"
+    )
     assert installed.locate().resolve().parent == Path(sys.prefix, "etc", "jupyter").resolve()
 
 

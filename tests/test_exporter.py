@@ -90,7 +90,7 @@ def alternative(reader, number):
 
 
 def test_hostile_text_arrives_in_tables_passages_and_sentences(reader):
-    text = words(text_of(reader))
+    text = re.sub(r"Lab0-AfixtureAcourse|\d/4", "", words(text_of(reader)))  # what stands at the edges of a page
     assert text.count(words(HOSTILE)) == 3
     assert text.count(words(LONG)) == 2
     assert text.count("ESC[31mredNULDEL<U+0085><U+202E>TABтест") == 3

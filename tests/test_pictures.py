@@ -1,19 +1,24 @@
-"""The pictures for the README: a page of a PDF, and a figure of a notebook."""
+"""What the README shows: a page of a PDF, a figure of a notebook, and what the network wrote."""
 
 import io
 
+import nbformat
+import pypdf
 import pytest
 import typst
-from notebooks import notebook
+from notebooks import notebook, text_of, words
 from PIL import Image
+from test_project import ROOT
 
-from report.pictures import figure_picture, page_picture
+from report.pictures import figure_picture, page_picture, samples_table
 
 
 @pytest.mark.parametrize(("number", "colour"), [(1, (255, 0, 0)), (2, (0, 0, 255))])
 def test_a_page_is_rendered_as_large_as_it_is_and_alone(number, colour, tmp_path):
     source = tmp_path / "pages.typ"
-    source.write_text('#for fill in ("f00", "00f") { page(width: 2in, height: 1in, fill: rgb(fill))[] }')
+    source.write_text(
+        '#for fill in ("f00", "00f") { page(width: 2in, height: 1in, fill: rgb(fill))[] }', encoding="utf-8"
+    )
     picture = Image.open(io.BytesIO(page_picture(typst.compile(source), number, ppi=60)))
     assert (picture.format, picture.size) == ("PNG", (120, 60))
     assert {picture.convert("RGB").getpixel(place) for place in ((1, 1), (60, 30), (118, 58))} == {colour}
@@ -25,3 +30,15 @@ def test_a_figure_is_found_by_how_its_caption_begins():
     with pytest.raises(LookupError) as missing:
         figure_picture(nb, "line")
     assert str(missing.value) == "The notebook has no figure with the caption 'line': run it first."
+
+
+def test_the_readme_shows_what_the_notebook_that_ships_holds():
+    ships = nbformat.read(ROOT / "lab4.ipynb", as_version=4)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert samples_table(ships, ["0", "10,000", "60,000"]) in readme
+    assert (ROOT / "report" / "loss.svg").read_bytes() == figure_picture(ships, "The smooth loss")
+    printed = words(text_of(pypdf.PdfReader(ROOT / "report" / "lab4.pdf")))
+    for cell in ships.cells:
+        if cell.id in ("loss-says", "versions"):
+            (said,) = (output.data["text/markdown"] for output in cell.outputs)
+            assert words(said.partition("(Figure")[0]) in printed

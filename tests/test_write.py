@@ -66,7 +66,7 @@ def test_a_negative_seed_is_refused(network, capsys):
 
 
 def test_a_file_that_holds_no_network_is_named(tmp_path):
-    (tmp_path / "notes.txt").write_text("no network")
+    (tmp_path / "notes.txt").write_text("no network", encoding="utf-8")
     assert main([str(tmp_path / "notes.txt")]).startswith("notes.txt does not hold saved parameters")
     assert main([str(tmp_path / "none.npz")]).startswith("There is no file with saved parameters at ")
 
