@@ -6,8 +6,8 @@ BIN := .venv/bin
 # At this size a second BLAS thread brings nothing, and on a busy machine threads that wait for each other cost a lot
 export OPENBLAS_NUM_THREADS ?= 1
 
-# What the command line sets but for the variables of this file: the shell takes them from its environment, and make as
-# they are, whatever characters they hold
+# What the command line sets, but for the variables of this file. It reaches the shell through the environment,
+# unexpanded, so any character is safe
 OURS := PYTHON PARTS OPENBLAS_NUM_THREADS TQDM_DISABLE SHELL
 GIVEN := $(filter-out $(OURS),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))

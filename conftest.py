@@ -1,4 +1,4 @@
-"""What `pytest --nbval lab4.ipynb` needs: stored outputs have no bars, and the network of the last report stays."""
+"""What `pytest --nbval lab4.ipynb` needs: no bars in the outputs, and the last report's network unharmed."""
 
 import os
 

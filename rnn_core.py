@@ -773,7 +773,7 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
 
 
 def characters(params, vocab, length, prompt, temperature, top_p, seed, h0):
-    """What `synthesize` returns, a character at a time, each as soon as it is drawn."""
+    """Yield what `synthesize` returns, each character as soon as it is drawn; the first one checks the arguments."""
     params.check(vocab)
     if not prompt:
         raise ValueError("The prompt is empty: give the network at least one character to read first.")

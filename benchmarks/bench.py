@@ -19,7 +19,6 @@ import json
 import math
 import platform
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -319,6 +318,8 @@ def check_and_write(vocab, ids):
 
 def peak_memory():
     """Megabytes resident at most so far, in this process."""
+    import resource  # Windows has none
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 

@@ -56,7 +56,7 @@ def load_params(path):
 
 
 def keep(params, vocab):
-    """Leave a report's network beside its PDF: in build/lab4.npz, from which `python -m lab.write` writes on.
+    """Leave a report's network beside its PDF: in build/lab4.npz, which `python -m lab.write` reads.
 
     The environment variable LAB4_BUILD names another folder. If nothing can be saved there, a warning says so, and the
     report goes on.

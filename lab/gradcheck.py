@@ -329,7 +329,7 @@ def _loss_at(loss, params, arrays):
 
 
 def _check_again(first, again):
-    """Make sure that the loss is the same once more, but for rounding; NaN is not."""
+    """Raise an error if the second loss differs by more than rounding; NaN always differs."""
     if not abs(again - first) <= 1e-12 * max(1, abs(first)):
         raise ValueError(
             f"loss returns {first:.6g} and then {again:.6g}: it must not draw random numbers, nor remember anything "

@@ -1,4 +1,4 @@
-"""Progress bars that are gone when the work is done: in a terminal, and with a picture of the work in a notebook."""
+"""Progress bars that vanish when the work is done; in a notebook they also show a curve and a text."""
 
 import math
 import sys
@@ -37,8 +37,8 @@ def bar(items, shown=True, view=None, **options):
 
     Parameters
     ----------
-    items : iterable
-        What to go through.
+    items : iterable or None
+        What to go through; None if the caller moves the bar.
     shown : bool
     view : function () -> View, optional
         What to show besides, asked anew each time that the bar is drawn.
@@ -47,7 +47,7 @@ def bar(items, shown=True, view=None, **options):
     """
     try:
         from tqdm import tqdm
-    except ImportError:  # the gradient check needs NumPy alone
+    except ImportError:
         return items
 
     class Bar(tqdm):
@@ -82,7 +82,7 @@ class _Terminal:
 
 
 class _Notebook:
-    """The same below a cell: each line takes the place of the one before, and a blank one takes all away."""
+    """The same below a cell: each line takes the place of the one before, and a blank one removes the output."""
 
     encoding = "utf-8"
 
@@ -103,7 +103,7 @@ class Cell:
     """The output of the cell that runs.
 
     Jupyter can't take one output of a cell away: it can only make it empty, or clear the whole cell. So the cell is
-    cleared if nothing else is in it, and that the kernel tells: it counts the messages that it sends.
+    cleared if nothing else is in it; the kernel's count of the messages that it has sent shows whether that is so.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class Cell:
         shell.events.register("pre_run_cell", self.begin)
 
     def begin(self, *_):
-        """Another cell runs, and the kernel has sent so many messages before."""
+        """A new cell begins: remember how many messages the kernel has sent so far."""
         self.sent, self.open = self.count(), set()
 
     def count(self):

@@ -138,19 +138,17 @@ def sweep(settings, seeds, *data, **options):
     dict of str to list of Outcome
         For each setting, an outcome a seed.
     """
-    seeds, ways = list(seeds), list(settings.values())
+    seeds = list(seeds)
     # Seed by seed, so that the bar's estimate knows after one seed how long all the settings take
     jobs = [
-        joblib.delayed(_numbered)(number, setting, seed, *data, **options)
-        for number, (seed, setting) in enumerate(product(seeds, ways))
+        joblib.delayed(_labelled)((name, seed), settings[name], seed, *data, **options)
+        for seed, name in product(seeds, settings)
     ]
     done = joblib.Parallel(return_as="generator_unordered")(jobs)
     outcomes = dict(bar(done, total=len(jobs), unit="run", delay=0, smoothing=0))
-    return {
-        name: [outcomes[number] for number in range(first, len(jobs), len(ways))] for first, name in enumerate(settings)
-    }
+    return {name: [outcomes[name, seed] for seed in seeds] for name in settings}
 
 
-def _numbered(number, *data, **options):
-    """A run, with its number: those that are done first come first."""
-    return number, run(*data, **options)
+def _labelled(label, *data, **options):
+    """A run and its label, because runs arrive in the order in which they finish."""
+    return label, run(*data, **options)

@@ -257,7 +257,7 @@ class Training:
 
     def view(self, steps_per_epoch):
         """What to show of it while it runs: a `lab.progress.View`."""
-        words = f"epoch {math.ceil(self.done / steps_per_epoch)}, smooth loss {self.smooth_loss:.2f}"
+        words = f"epoch {max(1, math.ceil(self.done / steps_per_epoch))}, smooth loss {self.smooth_loss:.2f}"
         text = f"Step {self.samples[-1].step:,}:\n{self.samples[-1].text}" if self.samples else ""
         return View(words, self.smooth_losses, text)
 

@@ -1,8 +1,9 @@
-"""Let a network that was saved write on, a character at a time, each as soon as it is drawn:
+"""Let a saved network continue a prompt, and print each character as soon as it is drawn:
 
     python -m lab.write build/lab4.npz --prompt "Wren " --length 1000 --temperature 0.6 --top-p 0.9 --seed 3
 
-The same in Python: ``params, vocab = load_params(path)``, then ``synthesize(params, vocab, ...)``.
+In Python: ``params, vocab = load_params(path)``, then ``synthesize(params, vocab, ...)``, which returns what follows
+the prompt.
 """
 
 import argparse
@@ -17,26 +18,29 @@ def main(arguments=None):
     """What the command does; returns an exit status, or a sentence that says what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m lab.write", description="Let a saved network write.")
     parser.add_argument("network", help="a file that a report or lab.checkpoint.save_params has left")
-    parser.add_argument("--prompt", help="what the network reads first, and writes on from; default: a full stop")
-    parser.add_argument("--length", type=int, default=1000, help="how many characters to write; default: %(default)s")
-    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 more cautious, above 1 more daring")
-    parser.add_argument("--top-p", type=float, default=1.0, help="draw from the likeliest characters, with this share")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws: the same seed writes the same text")
+    parser.add_argument("--prompt", help="what the network reads first, and writes on from; a full stop if not given")
+    parser.add_argument("--length", type=int, default=1000, help="how many characters to write (1000)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 more cautious, above 1 more daring (1)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="draw from the likeliest only (1: from all)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws: the same one writes the same text (0)")
     options = vars(parser.parse_args(arguments))
     if options["seed"] < 0:
         parser.error(f"argument --seed: it must be 0 or more, not {options['seed']}")
     try:
         params, vocab = load_params(options.pop("network"))
+    except (OSError, ValueError) as error:
+        return str(error)
+    try:
         if options["prompt"] is None:
             options["prompt"] = "." if "." in vocab.chars else vocab.chars[0]
         written = characters(params, vocab, h0=None, **options)
-        first = next(written, "")  # what is wrong with the options shows here, before anything is written
+        first = next(written, "")  # wrong options raise here, before anything is printed
         sys.stdout.reconfigure(encoding="utf-8")  # a pipe on Windows, or any without a locale, knows fewer characters
         print(options["prompt"], end=first, flush=True)
         for character in written:
             print(end=character, flush=True)
         print(flush=True)
-    except (FileNotFoundError, ValueError, FloatingPointError) as error:
+    except (ValueError, FloatingPointError) as error:
         return str(error)
     except OSError as error:  # the pipe is closed, or the disk full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # when Python ends, it writes what is left

@@ -4,8 +4,8 @@
 
 writes build/lab4.ipynb and build/lab4.pdf, and build/lab4.npz, the best network, for `python -m lab.write`. The
 parameters are those of the notebook's first cell of code; BOOK=path/to/book.txt says the same as --book
-path/to/book.txt. Each run works in a folder of its own and moves its files to their place when all are made, so what is
-there is never half a report or a mixture of two.
+path/to/book.txt. Each run works in a folder of its own and moves its files to their place when all are made, so
+build/ never holds half a report, or parts of two.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import tempfile
 import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import nbformat
 import papermill
@@ -33,7 +34,7 @@ from rnn_core import choose, read_book
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "lab4.ipynb"
-# How long the long cells took when this was written, in seconds, each of the others, and what is done before and after
+# Seconds, measured once: the long cells, each of the others, and what comes before and after. Only the bar uses them.
 SECONDS = {"slip-runs": 5, "train": 26, "sweep": 66, "yardsticks": 3, "how-far-back": 3, "temperatures": 3}
 OTHERS, START, PDF = 0.2, 2, 6
 
@@ -63,20 +64,20 @@ def make_report(folder, author="", **parameters):
             begin(_seconds(cell), heading and heading[1])
 
         begin(START, "The kernel starts")
-        # For the kernel: its bars are for people who watch, not for stored outputs, and its network goes with the PDF
-        os.environ |= {"TQDM_DISABLE": "1", "LAB4_BUILD": str(folder)}
-        made = papermill.execute_notebook(
-            NOTEBOOK,
-            folder / "lab4.ipynb",
-            parameters,
-            # The kernel of this environment, whatever name another program has left in the notebook
-            kernel_name="python3",
-            language="python",
-            cwd=ROOT,
-            config=exporter.config,
-            progress_bar=False,
-            on_cell_start=begin_cell,
-        )
+        # The kernel inherits these: no bars in stored outputs, and the network beside the PDF
+        with patch.dict(os.environ, TQDM_DISABLE="1", LAB4_BUILD=str(folder)):
+            made = papermill.execute_notebook(
+                NOTEBOOK,
+                folder / "lab4.ipynb",
+                parameters,
+                # The kernel of this environment, whatever name another program has left in the notebook
+                kernel_name="python3",
+                language="python",
+                cwd=ROOT,
+                config=exporter.config,
+                progress_bar=False,
+                on_cell_start=begin_cell,
+            )
         begin(PDF, "The PDF")
         pdf, _ = exporter.from_notebook_node(made, {"metadata": {"path": str(ROOT)}})
         (folder / "lab4.pdf").write_bytes(pdf)
@@ -88,7 +89,7 @@ def _seconds(cell):
 
 @contextmanager
 def _progress(seconds):
-    """In a terminal, a bar for work that takes so long; yields what to call when a piece of it begins."""
+    """In a terminal, a bar for work of about so many seconds; yields what to call when a piece of it begins."""
     look = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
     over, end = threading.Event(), 0
     with bar(None, shown=sys.stdout.isatty(), total=seconds, smoothing=0, delay=0, bar_format=look) as shown:
@@ -104,19 +105,21 @@ def _progress(seconds):
                 shown.refresh()
 
         clock = threading.Thread(target=tick)
-        clock.start()
+        if not shown.disable:
+            clock.start()
         try:
             yield begin
         finally:
             over.set()
-            clock.join()
+            if not shown.disable:
+                clock.join()
 
 
 def in_utf8(argument):
     """The argument as text that a notebook can store, or argparse's error: the name of a file need not be UTF-8."""
     try:
         argument.encode()
-    except UnicodeEncodeError:  # as Python leaves what it can't decode, which without a locale is all but ASCII
+    except UnicodeEncodeError:  # surrogates: Python could not decode it
         try:
             return os.fsencode(argument).decode()
         except UnicodeError:
@@ -162,7 +165,7 @@ def read_arguments(arguments):
     for name, text in parameters.items():
         if name == "book":  # the kernel runs in another folder
             parameters[name] = os.path.abspath(os.path.expanduser(text))
-        elif not isinstance(defaults[name], str) and re.fullmatch(r"[+-]?\d{1,18}", text):
+        elif not isinstance(defaults[name], str) and re.fullmatch(r"[+-]?[0-9]+", text):
             parameters[name] = int(text)
     settings(**defaults | parameters)
     read_book(ROOT / (defaults | parameters)["book"], SHORTEST)
@@ -190,12 +193,12 @@ def main(arguments=None):
         except ConversionException as error:
             return str(error)
         except KeyboardInterrupt:
-            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it would tell of the cell that has failed
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # else it logs the interrupted cell
             return "Interrupted: the last report is as it was."
         # Two runs that end together move their files one after the other: SQLite has a lock that works on every system
         with closing(sqlite3.connect(build / ".moving", timeout=600, isolation_level=None)) as turn:
             turn.execute("BEGIN EXCLUSIVE")
-            # The PDF is the one that is open elsewhere, if any is; then Windows lets nobody replace it
+            # The PDF first: it is the likeliest to be open in a viewer, and Windows then refuses to replace it
             for file in sorted(Path(folder).iterdir(), key=lambda file: file.suffix != ".pdf"):
                 try:
                     file.replace(build / file.name)

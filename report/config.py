@@ -1,7 +1,7 @@
 """What Jupyter's own exporters are told, so that each of them prints the report and not its plumbing.
 
 The package installs etc/jupyter_config.py, which calls `configure`: nbconvert reads it, and so does Jupyter's server,
-whose export menu goes the same ways. Every command of Jupyter's reads it, so nothing heavy is imported here.
+whose export menu uses the same exporters. Every command of Jupyter's reads it, so nothing heavy is imported here.
 """
 
 import os

@@ -26,7 +26,7 @@ from report.tree import Document, box, formula, note
 
 __all__ = ["LabReportExporter"]
 
-# A kernel that is run for the report: it has time to end its helpers, and no reason to warn that it may be overheard
+# A kernel that is run for the report: time to end its helpers, and no warning about an unencrypted transport
 KERNEL = {"shutdown_wait_time": 20.0}
 if hasattr(KernelManager, "transport_encryption"):
     KERNEL["transport_encryption"] = "auto"
@@ -36,7 +36,7 @@ BEST_FIRST = [
     *(PAPER, "text/html", "text/markdown", "text/latex"),
     *("image/svg+xml", "image/png", "image/jpeg", "application/pdf"),
 ]
-COLOURS = re.compile(r"\x1b\[(?!\d{0,4}[AK]).*?[@-~]")  # and all that a terminal obeys but for the next
+COLOURS = re.compile(r"\x1b\[(?!\d{0,4}[AK]).*?[@-~]")  # all escape sequences but those of TERMINAL
 # Text, or what moves the cursor or erases: line ends, steps back, up (A) by a number of lines, a line or part of it (K)
 TERMINAL = re.compile(r"([^\n\r\b\x1b]+|\x1b(?!\[\d{0,4}[AK]))|(?:\x1b\[(\d*))?([AK\n\r\b])")
 UNSEEN = re.compile(  # tags are seen only if they stand for something
@@ -176,7 +176,7 @@ class LabReportExporter(TemplateExporter):
                 yield box("code", cell.source, language)
             outputs = [] if self.exclude_output else cell.outputs
             for stream, group in itertools.groupby(outputs, lambda output: output.get("name")):
-                if stream:  # its pieces are one text, in which the later may overwrite the earlier
+                if stream:  # one text: a later piece may overwrite an earlier one
                     yield _text("problem" if stream == "stderr" else "output", "".join(one.text for one in group))
                 else:
                     yield from map(_output, group)

@@ -68,7 +68,9 @@ def step_sizes(sizes, errors, caption):
     fig, axes = plt.subplots(1, 2, width_ratios=[2, 1], sharey=True, figsize=(TEXT_WIDTH, 1.65))
     for ax in axes:
         for method, values in errors.items():
-            ax.loglog(sizes[method], np.maximum(values, 1e-17), marker="o", markersize=3, label=method)
+            ax.loglog(
+                sizes[method], np.maximum(values, 1e-17), marker="o", markersize=3, label=method.replace("-", " ")
+            )
         ax.set_xlabel(r"step size $\varepsilon$")
     axes[0].set(xlim=(3e-17, 0.3), ylabel="largest relative error")
     axes[1].set(xlim=(1e-305, 1e5), xticks=[1e-300, 1e-200, 1e-100, 1])
@@ -101,7 +103,7 @@ def smooth_loss(run, steps_per_epoch, seq_length, caption):
     )
     per_character.set_ylabel("nats per character")
     per_character.spines["right"].set_visible(True)
-    legend = ax.legend(loc="upper right", bbox_to_anchor=(1, 0.88), frameon=True, framealpha=1, edgecolor="white")
+    legend = ax.legend(loc="upper right", bbox_to_anchor=(1, 0.88), frameon=True, framealpha=0.8, edgecolor="white")
     legend.legend_handles[0].set(linewidth=2, color="0.7")
     figure(fig, caption, "The smooth loss falls steeply at first and then slowly.")
 
@@ -140,7 +142,7 @@ def models(bits, own, networks, ngrams, caption):
     means = [(parameters, np.mean(of_seeds)) for parameters, of_seeds in networks]
     right.plot(*zip(*means, strict=True), "o-", color="C1", markersize=3, label="networks, trained well")
     right.set(xscale="log", xlabel="parameters (of an n-gram: counts)", ylabel="bits per character")
-    right.set(xlim=(1e3, 1.5e6), ylim=(1.5, 3.5))
+    right.set(xlim=(1e3, 1.5e6), ylim=(1.5, 3.7))
     right.legend()
     figure(fig, caption, "Left: bars of bits per character. Right: bits fall with the number of parameters.")
 
@@ -160,11 +162,12 @@ def quality(choices, shares, real, caption):
     """
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.6))
     names = list(dict.fromkeys(name for choice in choices for name in choice))
-    for name, marker, place in zip(names, ("o-", "s--"), ((-16, -9), (3, 4)), strict=False):
+    for style, (name, marker, place) in enumerate(zip(names, "os", ((4, -11), (3, 4)), strict=False)):
         points = [(choice[name], point) for choice, point in zip(choices, shares, strict=True) if name in choice]
-        ax.plot(*zip(*(point for _, point in points), strict=True), marker, label=name.replace("_", "-"))
+        look = {"marker": marker, "markerfacecolor": ("C0", "white")[style], "label": name.replace("_", "-")}
+        ax.plot(*zip(*(point for _, point in points), strict=True), color=f"C{style}", **look)
         for value, point in points:
-            ax.annotate(f"{value}", point, xytext=place, textcoords="offset points", fontsize=8)
+            ax.annotate(str(value), point, place, textcoords="offset points", fontsize=8, color=f"C{style}")
     ax.plot(*real, "k*", markersize=9, linestyle="none", label="text held out")
     ax.set(xlabel="words that are different from one another", ylabel="known words")
     for axis in (ax.xaxis, ax.yaxis):
@@ -195,7 +198,7 @@ def memory(gradients, contexts, ngrams, lengths, caption):
             np.maximum(norms / max(norms[0], 1e-300), 1e-30), color=COLOURS[style], linestyle=LINES[style], label=name
         )
     left.set(xlabel="lag $k$ (characters)", title="Gradient", ylim=(1e-5, 2))
-    left.set_ylabel(r"$\Vert dL_t/dh_{t-k}\Vert$, of that at $k = 0$")
+    left.set_ylabel(r"$\Vert\partial L_t/\partial h_{t-k}\Vert$, share")
     left.legend(handlelength=1.5, borderaxespad=0)
     for style, name in enumerate(gradients):
         if name in contexts:
@@ -240,9 +243,9 @@ def reset(ways, shown, boundary, every, caption, seed=0):
     for number, epoch in enumerate(range(boundary, 3 * boundary, boundary), 2):
         left.axvline(epoch, color="0.4", linewidth=0.7, linestyle=":")
         _name_epoch(left, number, epoch)
-    left.set(xlabel="update step", ylabel="smooth loss (nats per sequence)", title=f"Seed {seed}")
+    left.set(xlabel="update step", ylabel="smooth loss (nats)", title=f"Seed {seed}")
     left.locator_params(axis="x", nbins=4)
-    kinds = (("fails from h = 0", "X", COLOURS[1]), ("does not", "o", COLOURS[0]))
+    kinds = (("fails from $h = 0$", "X", COLOURS[1]), ("does not", "o", COLOURS[0]))
     for kind, (label, marker, ground) in enumerate(kinds):
         points = [
             (place + shift, run["bits"])
@@ -269,12 +272,15 @@ def places(predictors, caption):
     Parameters
     ----------
     predictors : dict of str to ndarray
-        For each predictor, `lab.memory.bits_by_place`.
+        For each predictor, `lab.memory.bits_by_place`; networks first, then two n-grams at most.
     caption : str
     """
     fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.7))
-    for name, bits in predictors.items():
-        ax.plot(range(1, len(bits) + 1), bits, marker="o", markersize=3, label=name)
+    ngrams = iter([":", "-."])
+    for style, (name, bits) in enumerate(predictors.items(), 1):  # networks look as in `memory`
+        grey = name.endswith("-gram")
+        look = ("0.45", next(ngrams)) if grey else (COLOURS[style], LINES[style])
+        ax.plot(range(1, len(bits) + 1), bits, color=look[0], linestyle=look[1], marker="o", markersize=3, label=name)
     ax.set(xlabel="place of the letter in its word", ylabel="bits per character", ylim=(0, 5.5))
     ax.set_xticks(range(1, 1 + max(map(len, predictors.values()))))
     ax.legend(ncols=4, loc="upper right")
@@ -356,14 +362,15 @@ def speed_bars(turns, K=79, dtype="float32"):
         sizes = [B for B in ratios if name in ratios[B]]
         places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
         top += height * max(len(sizes), 1.7) + 0.14
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.235 * top))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.215 * top))
     for i, (B, ratio) in enumerate(ratios.items()):
         at = [places[name, B] for name in ratio]
         low, median, high = np.transpose(list(ratio.values()))
         ax.barh(at, median, 0.9 * height, color=COLOURS[i], label=f"B = {B}")
         ax.errorbar(median, at, xerr=(median - low, high - median), fmt="none", ecolor="0.3", linewidth=0.8)
         for y, end, value in zip(at, high, median, strict=True):
-            ax.annotate(f"{value:.2f}", (end, y), (3, 0), textcoords="offset points", va="center", fontsize=6.5)
+            look = {"va": "center", "fontsize": 6.5, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.3}}
+            ax.annotate(f"{value:.2f}", (end, y), (3, 0), textcoords="offset points", **look)
     middles = [np.mean([y for (other, _), y in places.items() if other == name]) for name in names]
     ax.axvline(1, color="black", linewidth=0.8)
     ax.set(

@@ -19,6 +19,7 @@ from report.exporter import LabReportExporter
 from report.show import PAPER
 
 ROOT = Path(__file__).parent.parent
+STEPS = ["0", "10,000", "60,000"]  # after which the README shows what the network writes, besides the last
 
 
 def page_picture(pdf, number, ppi):
@@ -94,7 +95,7 @@ def main():
     (ROOT / "report" / "lab4.pdf").write_bytes(pdf)
     (ROOT / "report" / "page1.png").write_bytes(page_picture(pdf, 1, ppi=60))
     (ROOT / "report" / "loss.svg").write_bytes(figure_picture(notebook, "The smooth loss"))
-    table = samples_table(notebook, ["0", "10,000", "60,000"])
+    table = samples_table(notebook, STEPS)
     readme = ROOT / "README.md"
     text = re.sub(
         r"(?s)(?<=<!-- samples -->\n).*(?=<!-- /samples -->)",

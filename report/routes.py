@@ -14,7 +14,7 @@ from report.show import PAPER
 
 __all__ = ["clean_html", "described", "for_latex"]
 
-# Nothing in these can run, be fetched without a click, or lie over other things
+# Nothing in these can run, or be fetched without a click
 ELEMENTS = bleach.ALLOWED_TAGS | set(
     "br dd del div dl dt h1 h2 h3 h4 h5 h6 hr img p pre samp span sub sup wbr "
     "caption col colgroup table tbody td th thead tr".split()
@@ -87,11 +87,12 @@ def _pictures(notebook):
 
 
 def clean_html(source):
-    """Sanitize HTML. nbconvert's function of that name, in whose place this is, leaves no heading, paragraph or table.
+    """Sanitize HTML. It replaces nbconvert's function of that name, which leaves no heading, paragraph or
+    picture, and of tables no header or caption.
 
     Parameters
     ----------
-    source : str
+    source : str or bytes
         HTML that may do harm.
 
     Returns
@@ -100,7 +101,7 @@ def clean_html(source):
         HTML of text, tables and pictures that are part of it; other elements show as their source.
     """
     return bleach.clean(
-        str(source),
+        source.decode() if isinstance(source, bytes) else str(source),
         tags=ELEMENTS,
         attributes=_harmless,
         protocols={"http", "https", "mailto", "data"},
@@ -112,5 +113,7 @@ def _harmless(tag, name, value):
     if (tag, name) == ("img", "src"):
         return re.match("data:image/(png|jpeg|gif);base64,", value)
     if (tag, name) == ("a", "href"):
-        return re.match("(https?:|mailto:|#)", value)
+        return re.match("(https?|mailto):|[^:]*$", value, re.IGNORECASE)
+    if name == "style":  # a negative margin would let it lie over other things
+        return not re.search(r"(margin|padding)[^;]*-\s*[\d.]", value, re.IGNORECASE)
     return name in ATTRIBUTES

@@ -33,8 +33,8 @@ NEWLINE = "\u00b6"  # a pilcrow: of the signs for a line break the one that ever
 LONG_RUN = 24  # characters without a space after which a line must be allowed to break
 TEXT_WIDTH = 6.5  # inches: the text block of the A4 page
 CSS_PIXELS = 96  # an inch, on a screen
-PAPER = "image/x.paper+svg"  # SVG under a name of our own: a screen would prefer image/svg+xml, and GitHub shows none
-# For the widths of STIXGeneral, in which matplotlib lays out: the page's own face, and those that browsers have.
+PAPER = "image/x.paper+svg"  # SVG that no screen takes: it would prefer image/svg+xml to the PNG
+# Typefaces about as wide as STIXGeneral, with which matplotlib lays out: the page's, then browsers'.
 FACES = "'Libertinus Serif', 'Times New Roman', serif"
 # The Markdown of tables and passages is for XeLaTeX alone, all other routes read their HTML: a caption stays with its
 # table, text is monospaced, and a line ends where it did.
@@ -323,12 +323,12 @@ def _html_table(header, rows, caption, align, widths, size):
             if isinstance(cell, verbatim):
                 text = f"<samp>{text}</samp>" if text else ""
                 style += "; font-family: monospace; overflow-wrap: break-word"
-            name = tag if text else "td"  # a header without text is none for those who hear the page
+            name = tag if text else "td"  # for screen readers an empty cell is no header
             yield f'<{name} dir="auto" align="{side[letter]}" style="{style}">{text}</{name}>'
 
     head = f'<thead class="{IGNORE}"><tr>{"".join(cells("th", header))}</tr></thead>'
     body = "\n".join(f"<tr>{''.join(cells('td', row))}</tr>" for row in rows)
-    # However narrow or wide the table is, its caption is as wide as can be read
+    # The caption keeps a readable width, whatever the table's
     look = "caption-side: top; text-align: left; padding: 0.5em 0; min-width: min(36em, 85vw); max-width: 85vw"
     wide = "".join(f'<col style="width: {100 * width / sum(widths):.3g}%">' for width in widths or [])
     small = f' style="font-size: {size}%"' if size != 100 else ""

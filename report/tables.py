@@ -25,7 +25,7 @@ def gradients(checks, caption):
     -------
     report.show.Shown
     """
-    header = ["", *(f"{method}: {what}" for method in checks for what in ("norm", "relative"))]
+    header = ["", *(f"{method.replace('-', ' ')}: {what}" for method in checks for what in ("norm", "relative"))]
     rows = [
         [of_name[0].name, *(f"{number:.0e}" for row in of_name for number in (row.difference, row.relative_error))]
         for of_name in zip(*checks.values(), strict=True)
@@ -68,14 +68,10 @@ def bugs(gallery, caption):
     -------
     report.show.Shown
     """
-    header = [
-        "What is wrong",
-        "Usual point: central",
-        "complex step",
-        "Better points: central",
-        "complex step",
-        "Wrong in",
+    kinds = [
+        f"{point}, {method}" for point in ("Usual point", "Better points") for method in ("central", "complex step")
     ]
+    header = ["What is wrong", *kinds, "Wrong in"]
     rows = [
         [name, *("passed" if check.passed else "caught" for check in checks), " ".join(checks[-1].wrong)]
         for name, checks in gallery.items()
@@ -103,9 +99,14 @@ def settings(settings, outcomes, seq_length, caption):
         characters = setting["steps"] * seq_length * setting.get("reading", {}).get("batch_size", 1)
         lowest = "–" if setting["steps"] < most else spread([outcome.lowest for outcome in outcomes[name]])
         bits = spread([outcome.bits for outcome in outcomes[name]], 3)
-        rows.append([name, f"{setting['steps']:,}", f"{characters / 1e6:.2f}", lowest, bits])
+        rows.append([_unbroken(name), f"{setting['steps']:,}", f"{characters / 1e6:.2f}", lowest, bits])
     header = ["Way to train", "Steps", "Characters (millions)", "Lowest smooth loss", "Bits held out"]
     return table(header, rows, caption, align="lrrrr", widths=[36, 12, 16, 18, 18])
+
+
+def _unbroken(name):
+    """The name of a way to train, with its equations each on one line."""
+    return name.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 def full_length(runs, caption):
@@ -124,7 +125,7 @@ def full_length(runs, caption):
     header = ["Way to train", "Steps", "Characters (millions)", "Lowest smooth loss", "At the end", "Bits held out"]
     rows = [
         [
-            name,
+            _unbroken(name),
             f"{run['steps']:,}",
             f"{run['characters'] / 1e6:.1f}",
             spread(run["lowest"]),

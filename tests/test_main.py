@@ -109,15 +109,17 @@ def test_in_a_terminal_and_only_there_a_bar_shows_the_section_and_the_time_left(
     def run(notebook, *_, on_cell_start, **options):
         for number, cell in enumerate(nbformat.read(notebook, as_version=4).cells):
             on_cell_start(cell=cell, cell_index=number)
+        inherited.update(os.environ)
         raise ConversionException("That will do.")
 
-    screen = Screen()
-    monkeypatch.setenv("TQDM_DISABLE", "")  # and back to what it was when the test is over
+    screen, inherited = Screen(), {}
+    monkeypatch.setenv("TQDM_DISABLE", "")
     monkeypatch.setattr(papermill, "execute_notebook", run)
     monkeypatch.setattr(sys, "stdout", screen)
     with pytest.raises(ConversionException):
         make_report(tmp_path)
-    assert os.environ["TQDM_DISABLE"] == "1"  # for the kernel, whose bars nobody sees
+    assert (inherited["TQDM_DISABLE"], inherited["LAB4_BUILD"]) == ("1", str(tmp_path))  # by the kernel alone
+    assert os.environ["TQDM_DISABLE"] == ""
     states = re.split("\r+", screen.getvalue())
     sections = ["5 Training", "10 Going further", "References"] if terminal else []
     shown = [next(state for state in states if state.startswith(section)) for section in sections]

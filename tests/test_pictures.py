@@ -10,7 +10,7 @@ from notebooks import notebook, text_of, words
 from PIL import Image
 from test_project import ROOT
 
-from report.pictures import figure_picture, page_picture, samples_table
+from report.pictures import STEPS, figure_picture, page_picture, samples_table
 
 
 @pytest.mark.parametrize(("number", "colour"), [(1, (255, 0, 0)), (2, (0, 0, 255))])
@@ -35,7 +35,7 @@ def test_a_figure_is_found_by_how_its_caption_begins():
 def test_the_readme_shows_what_the_notebook_that_ships_holds():
     ships = nbformat.read(ROOT / "lab4.ipynb", as_version=4)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert samples_table(ships, ["0", "10,000", "60,000"]) in readme
+    assert samples_table(ships, STEPS) in readme
     assert (ROOT / "report" / "loss.svg").read_bytes() == figure_picture(ships, "The smooth loss")
     printed = words(text_of(pypdf.PdfReader(ROOT / "report" / "lab4.pdf")))
     for cell in ships.cells:

@@ -56,7 +56,7 @@ def test_the_lock_is_for_windows_and_macos_too():
 
 def commands(recipe):
     """What a recipe of the Makefile or of make.bat runs of the environment, whatever the two call its folder."""
-    lines = recipe.replace("%BIN%\\", "$(BIN)/").replace("|| exit /b 1", "").replace("&&", "\n")
+    lines = recipe.replace("%BIN%\\", "$(BIN)/").replace("|| goto end", "").replace("&&", "\n")
     return [line.strip() for line in re.findall(r"\$\(BIN\)/(.*)", lines)]
 
 

@@ -99,11 +99,12 @@ def spent():
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 @pytest.mark.parametrize("whom", ["the kernel", "the workers, too"])  # Ctrl-C, and Jupyter's Interrupt, reach all
 def test_an_interrupt_ends_all_runs_at_once_and_leaves_no_worker(whom):
-    before, at = spent(), []
+    before, at, over = spent(), [], threading.Event()
 
     def interrupt():
         while spent() < before + 1:
-            time.sleep(0.05)
+            if over.wait(0.05):
+                return
         at.append(time.perf_counter())
         for worker in workers() if whom == "the workers, too" else []:
             worker.send_signal(signal.SIGINT)
@@ -111,8 +112,11 @@ def test_an_interrupt_ends_all_runs_at_once_and_leaves_no_worker(whom):
 
     endless = {"endless": {**SETTINGS["AdaGrad"], "steps": 10_000_000}}
     with pytest.raises(KeyboardInterrupt), joblib.parallel_config(n_jobs=2):
-        threading.Thread(target=interrupt).start()
-        sweep(endless, range(4), *DATA, hidden_size=8)
+        threading.Thread(target=interrupt, daemon=True).start()
+        try:
+            sweep(endless, range(4), *DATA, hidden_size=8)
+        finally:
+            over.set()
     assert time.perf_counter() - at[0] < 2
     _, alive = psutil.wait_procs(workers(), timeout=2)
     assert not alive

@@ -4,6 +4,7 @@ import base64
 import http.server
 import io
 import threading
+from contextlib import suppress
 
 import pytest
 from nbformat import v4
@@ -233,7 +234,8 @@ def test_an_export_reads_nothing_outside_the_notebooks_folder(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
     (tmp_path / "secret.png").write_bytes(picture("PNG"))
-    (inside / "link.png").symlink_to(tmp_path / "secret.png")
+    with suppress(OSError):  # Windows lets few people make one
+        (inside / "link.png").symlink_to(tmp_path / "secret.png")
     names = [
         "../secret.png",
         str(tmp_path / "secret.png"),

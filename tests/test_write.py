@@ -69,6 +69,7 @@ def test_a_file_that_holds_no_network_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("no network", encoding="utf-8")
     assert main([str(tmp_path / "notes.txt")]).startswith("notes.txt does not hold saved parameters")
     assert main([str(tmp_path / "none.npz")]).startswith("There is no file with saved parameters at ")
+    assert "could not be written" not in main([str(tmp_path / ("long" * 100))])
 
 
 def test_outputs_that_overflow_are_reported(tmp_path):
