@@ -362,17 +362,22 @@ def speed_bars(turns, K=79, dtype="float32"):
         sizes = [B for B in ratios if name in ratios[B]]
         places |= {(name, B): top + height * i for i, B in enumerate(sizes)}
         top += height * max(len(sizes), 1.7) + 0.14
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.215 * top))
+    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 0.5 + 0.235 * top))
     for i, (B, ratio) in enumerate(ratios.items()):
         at = [places[name, B] for name in ratio]
         low, median, high = np.transpose(list(ratio.values()))
         ax.barh(at, median, 0.9 * height, color=COLOURS[i], label=f"B = {B}")
         ax.errorbar(median, at, xerr=(median - low, high - median), fmt="none", ecolor="0.3", linewidth=0.8)
         for y, end, value in zip(at, high, median, strict=True):
-            look = {"va": "center", "fontsize": 6.5, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.3}}
-            ax.annotate(f"{value:.2f}", (end, y), (3, 0), textcoords="offset points", **look)
+            look = {
+                "va": "center",
+                "fontsize": 6,
+                "zorder": 0.9,
+                "bbox": {"facecolor": "white", "linewidth": 0, "pad": 0},
+            }
+            ax.annotate(f"{value:.2f}", (end, y), (3, 0), textcoords="offset points", **look)  # before the line at 1
     middles = [np.mean([y for (other, _), y in places.items() if other == name]) for name in names]
-    ax.axvline(1, color="black", linewidth=0.8)
+    ax.axvline(1, color="black", linewidth=0.8, zorder=0.8)
     ax.set(
         xscale="log",
         yticks=middles,
