@@ -9,6 +9,7 @@ the prompt.
 import argparse
 import os
 import sys
+from contextlib import suppress
 
 from lab.checkpoint import load_params
 from rnn_core import characters
@@ -28,7 +29,7 @@ def main(arguments=None):
         parser.error(f"argument --seed: it must be 0 or more, not {options['seed']}")
     try:
         params, vocab = load_params(options.pop("network"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last: nobody has that home folder
         return str(error)
     try:
         if options["prompt"] is None:
@@ -46,7 +47,9 @@ def main(arguments=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # when Python ends, it writes what is left
         return f"The rest of the text could not be written: {error.strerror}."
     except KeyboardInterrupt:
-        print()
+        with suppress(OSError):
+            print(flush=True)
+        return 130  # as of any program that Ctrl-C has ended
     return 0
 
 

@@ -13,6 +13,7 @@ import ast
 import logging
 import os
 import re
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -183,6 +184,14 @@ def main(arguments=None):
     except (ValueError, OSError) as error:
         return str(error)
     logging.getLogger("papermill").setLevel(logging.WARNING)
+    try:
+        return write_report(author, parameters)
+    except OSError as error:
+        return f"The report could not be written: {error}."
+
+
+def write_report(author, parameters):
+    """Make the report in a folder of its own, and move it to its place; returns what `main` returns."""
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=build, prefix="report-") as folder:
@@ -210,4 +219,7 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal can show every character
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal, or a time limit: as Ctrl-C, which leaves nothing behind
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     sys.exit(main())

@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pypandoc
 
-__all__ = ["DOCUMENTS", "TAGS", "configure"]
+__all__ = ["TAGS", "configure"]
 
 TAGS = {  # of nbconvert's TagRemovePreprocessor
-    "enabled": True,
     "remove_cell_tags": {"remove-cell"},
     "remove_input_tags": {"remove-input", "injected-parameters"},  # papermill adds the second
     "remove_all_outputs_tags": {"remove-output"},
 }
-# Those that make documents, with the exporters that are made of them. A script, or a notebook, keeps all its cells.
-DOCUMENTS = ["HTMLExporter", "LatexExporter", "MarkdownExporter", "RSTExporter", "ASCIIDocExporter"]
+SOURCES = ["NotebookExporter", "PythonExporter", "ScriptExporter"]  # a notebook, or a script, keeps all its cells
 
 
 def configure(config):
@@ -30,11 +28,12 @@ def configure(config):
     config : traitlets.config.Config
         Jupyter's, which is changed.
     """
-    for exporter in DOCUMENTS:
-        config[exporter].TagRemovePreprocessor.update(TAGS)
-    config.HTMLExporter.preprocessors = ["report.routes.described"]
-    config.HTMLExporter.filters = {"clean_html": "report.routes.clean_html"}
-    config.LatexExporter.preprocessors = ["report.routes.for_latex"]
+    config.TagRemovePreprocessor.update(TAGS)  # in this place, so that other sets that somebody gives go before them
+    for exporter in SOURCES:
+        config[exporter].TagRemovePreprocessor.enabled = False
+    config.HTMLExporter.preprocessors.append("report.routes.described")
+    config.HTMLExporter.filters.update({"clean_html": "report.routes.clean_html"})
+    config.LatexExporter.preprocessors.append("report.routes.for_latex")
     config.SlidesExporter.update(reveal_scroll=True, reveal_width="1200")  # a section is longer than a slide
     if not shutil.which("pandoc"):
         pandoc = Path(pypandoc.get_pandoc_path())

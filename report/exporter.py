@@ -76,7 +76,7 @@ class LabReportExporter(TemplateExporter):
         """The parent's, with the usual cell tags in force."""
         config = Config(
             {
-                "TagRemovePreprocessor": TAGS,
+                "TagRemovePreprocessor": {"enabled": True, **TAGS},
                 "HighlightMagicsPreprocessor": {"enabled": False},
                 "KernelManager": KERNEL,
             }

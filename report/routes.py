@@ -25,9 +25,9 @@ STYLES = (
     "max-width min-width overflow overflow-wrap padding text-align vertical-align white-space width word-break"
 )
 CSS = CSSSanitizer(allowed_css_properties=STYLES.split())
-# The headings have their numbers. pandoc 3.8 counts tables without a caption by "none", which nbconvert's page does not
-# define (jupyter/nbconvert#2243).
-PREAMBLE = r"\setcounter{secnumdepth}{0}\ifcsname c@none\endcsname\else\newcounter{none}\fi"
+# pandoc 3.8 counts tables without a caption by "none", which nbconvert's page does not define (jupyter/nbconvert#2243)
+NONE = r"\ifcsname c@none\endcsname\else\newcounter{none}\fi"
+UNNUMBERED = r"\setcounter{secnumdepth}{0}"  # for headings that have their numbers
 
 
 def described(notebook, resources):
@@ -45,8 +45,9 @@ def described(notebook, resources):
     notebook, resources
     """
     for output in _pictures(notebook):
-        alt, width = html.escape(output.metadata.alt), output.metadata["image/png"].width
-        source = f"data:image/png;base64,{output.data['image/png']}"
+        file = output.metadata.get("filenames", {}).get("image/png")
+        source = html.escape(file) if file else f"data:image/png;base64,{output.data['image/png']}"
+        alt, width = html.escape(output.metadata.get("alt", "")), output.metadata.get("image/png", {}).get("width", "")
         output.data["text/html"] = f'<img src="{source}" alt="{alt}" width="{width}">'
     return notebook, resources
 
@@ -66,10 +67,11 @@ def for_latex(notebook, resources):
     notebook, resources
     """
     first = notebook.cells[0] if notebook.cells else {}
-    if first.get("cell_type") == "markdown" and (heading := re.match(r"# (.+)\n*", first.source)):
+    if first.get("cell_type") == "markdown" and (heading := re.match(r"# ([^*_`$\[<\\\n]+)(\n+|$)", first.source)):
         first.source = first.source[heading.end() :]
         notebook.metadata.setdefault("title", heading[1])
-    notebook.cells.insert(0, nbformat.v4.new_raw_cell(PREAMBLE))
+    numbered = any(re.match(r"## \d", cell.source) for cell in notebook.cells)
+    notebook.cells.insert(0, nbformat.v4.new_raw_cell(NONE + UNNUMBERED * numbered))
     for output in _pictures(notebook):
         png = output.metadata.filenames["image/png"]
         pdf = str(PurePath(png).with_suffix(".pdf"))

@@ -9,12 +9,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbconvert import exporters
-from nbconvert.exporters import PythonExporter, SlidesExporter
+from nbconvert.exporters import SlidesExporter
 from nbformat import v4
 from notebooks import configured, notebook, printable
 from test_project import ROOT
+from traitlets.config import Config
 
-from report.config import DOCUMENTS
+DOCUMENTS = ["HTMLExporter", "LatexExporter", "MarkdownExporter", "RSTExporter", "ASCIIDocExporter"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -25,8 +26,17 @@ def test_every_document_is_the_report_and_not_its_plumbing(name):
         assert hidden not in source
 
 
-def test_a_script_keeps_its_code():
-    assert "hidden = 1" in PythonExporter(config=configured()).from_notebook_node(notebook())[0]
+def test_tags_that_somebody_gives_go_before_those_of_the_report():
+    nb = v4.new_notebook(cells=[v4.new_code_cell(tag, metadata={"tags": [tag]}) for tag in ("mine", "remove-cell")])
+    config = configured()
+    config.merge(Config({"TagRemovePreprocessor": {"remove_cell_tags": {"mine"}}}))
+    source, _ = exporters.MarkdownExporter(config=config).from_notebook_node(nb)
+    assert "mine" not in source and "remove-cell" in source
+
+
+@pytest.mark.parametrize("name", ["PythonExporter", "ScriptExporter", "NotebookExporter"])
+def test_a_script_and_a_notebook_keep_their_code(name):
+    assert "hidden = 1" in getattr(exporters, name)(config=configured()).from_notebook_node(notebook())[0]
 
 
 def test_slides_are_one_a_section_and_scroll():

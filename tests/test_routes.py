@@ -4,7 +4,7 @@ import re
 
 from nbconvert.exporters import HTMLExporter, LatexExporter
 from nbformat import v4
-from notebooks import HOSTILE, configured, notebook, printable
+from notebooks import HOSTILE, configured, drawing, notebook, printable
 
 from report import show
 from report.routes import clean_html
@@ -27,6 +27,15 @@ def test_latex_has_the_title_once_the_numbers_of_the_notebook_and_vectors():
     (picture,) = re.findall(r"\\adjustimage\{.*\}\{(.*?)\}", source)
     assert picture.endswith(".pdf") and resources["outputs"][picture].startswith(b"%PDF")
     LatexExporter(config=configured()).from_notebook_node(v4.new_notebook())  # nothing to mend in there
+
+
+def test_pictures_without_their_metadata_and_titles_with_markup_stay_as_they_are():
+    foreign = v4.new_notebook(cells=[v4.new_markdown_cell("# A *title*"), v4.new_code_cell("x", outputs=drawing())])
+    for output in foreign.cells[1].outputs:
+        output.metadata = {}
+    assert 'alt=""' in HTMLExporter(config=configured()).from_notebook_node(foreign)[0]
+    source, _ = LatexExporter(config=configured()).from_notebook_node(foreign)
+    assert r"A \emph{title}" in source and r"\title{A" not in source and "secnumdepth" not in source
 
 
 def test_sanitized_html_keeps_tables_and_text_as_they_are():

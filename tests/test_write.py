@@ -70,6 +70,7 @@ def test_a_file_that_holds_no_network_is_named(tmp_path):
     assert main([str(tmp_path / "notes.txt")]).startswith("notes.txt does not hold saved parameters")
     assert main([str(tmp_path / "none.npz")]).startswith("There is no file with saved parameters at ")
     assert "could not be written" not in main([str(tmp_path / ("long" * 100))])
+    assert main(["~nobody-of-that-name/lab4.npz"])
 
 
 def test_outputs_that_overflow_are_reported(tmp_path):
@@ -106,9 +107,9 @@ def test_the_text_is_utf8_whatever_the_locale(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to the whole console")
-def test_ctrl_c_ends_the_text_and_is_no_error(network):
+def test_ctrl_c_ends_the_text_with_its_line(network):
     with run(network, "--length=1000000000000", stdout=subprocess.PIPE) as process:
         assert process.stdout.read(100)
         process.send_signal(2)
         rest, said = process.communicate()
-    assert (process.returncode, said) == (0, b"") and rest.endswith(b"\n")
+    assert (process.returncode, said) == (130, b"") and rest.endswith(b"\n")
