@@ -26,10 +26,9 @@ import nbformat
 import papermill
 from nbconvert.utils.exceptions import ConversionException
 from papermill.translators import PythonTranslator
-from traitlets.config import Config
 
 from lab.progress import bar
-from report.exporter import LabReportExporter
+from report.exporter import LabReportExporter, export
 from report.say import SHORTEST, settings
 from rnn_core import choose, read_book
 
@@ -56,7 +55,6 @@ def make_report(folder, author="", **parameters):
     papermill.PapermillExecutionError, nbconvert.utils.exceptions.ConversionException
         A cell failed, or the PDF could not be made.
     """
-    exporter = LabReportExporter(config=Config({"LabReportExporter": {"author": author}}))
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     with _progress(START + sum(map(_seconds, cells)) + PDF) as begin:
 
@@ -75,13 +73,12 @@ def make_report(folder, author="", **parameters):
                 kernel_name="python3",
                 language="python",
                 cwd=ROOT,
-                config=exporter.config,
+                config=LabReportExporter().config,
                 progress_bar=False,
                 on_cell_start=begin_cell,
             )
         begin(PDF, "The PDF")
-        pdf, _ = exporter.from_notebook_node(made, {"metadata": {"path": str(ROOT)}})
-        (folder / "lab4.pdf").write_bytes(pdf)
+        (folder / "lab4.pdf").write_bytes(export(made, ROOT, author))
 
 
 def _seconds(cell):

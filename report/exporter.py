@@ -11,7 +11,9 @@ import html
 import itertools
 import os
 import re
+import time
 from pathlib import Path
+from unittest.mock import patch
 
 from jupyter_client import KernelManager
 from nbconvert.exporters import Exporter, TemplateExporter
@@ -24,7 +26,7 @@ from report.page import make_pdf
 from report.show import PAPER
 from report.tree import Document, box, formula, note
 
-__all__ = ["LabReportExporter"]
+__all__ = ["LabReportExporter", "export"]
 
 # A kernel that is run for the report: time to end its helpers, and no warning about an unencrypted transport
 KERNEL = {"shutdown_wait_time": 20.0}
@@ -180,6 +182,26 @@ class LabReportExporter(TemplateExporter):
                     yield _text("problem" if stream == "stderr" else "output", "".join(one.text for one in group))
                 else:
                     yield from map(_output, group)
+
+
+def export(notebook, folder, author=""):
+    """The PDF of a notebook that was just run, made now: PDF/A wants a date, and the exporter itself knows no clock.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    folder : path-like
+        Where its files are.
+    author : str
+        As for the exporter.
+
+    Returns
+    -------
+    bytes
+    """
+    exporter = LabReportExporter(config=Config({"LabReportExporter": {"author": author}}))
+    with patch.dict(os.environ, {"SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH") or str(int(time.time()))}):
+        return exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]
 
 
 def _output(output):

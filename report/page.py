@@ -57,7 +57,7 @@ def make_pdf(document, facts, warn):
     Returns
     -------
     bytes
-        The PDF: PDF/UA-1, which is accessible, if every character has a font.
+        The PDF: PDF/UA-1, which is accessible, if every character has a font, and PDF/A-2a, too, if it has a date.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def make_pdf(document, facts, warn):
         while True:
             source = _front(document, facts) + pandoc(document.html())
             try:
-                return _compile(compiler, folder, source, warn)
+                return _compile(compiler, folder, source, facts["made"] is not None, warn)
             except typst.TypstError as error:
                 number = _cell(source, error)
                 refused = _refused(compiler, folder, document.parts())
@@ -95,18 +95,19 @@ def _front(document, facts):
     )
 
 
-def _compile(compiler, folder, source, warn):
-    """The PDF, accessible where that can be; the characters that no font has are named."""
+def _compile(compiler, folder, source, dated, warn):
+    """The PDF, accessible and fit for archives where that can be; the characters that no font has are named."""
     file = folder / "main.typ"
     file.write_text(source, encoding="utf-8")
-    try:
-        return compiler.compile(str(file), pdf_standards=["ua-1"])
-    except typst.TypstError as error:
-        if not error.message.startswith("PDF/UA-1"):
-            raise
-        texts = re.findall(r'the text `"(.*?)"` could not be displayed', error.diagnostic)
-        if lost := "".join(sorted(set("".join(map(_unquote, texts))))):
-            warn(f"no font on this machine has these characters, which are boxes in the PDF: {lost[:200]}")
+    for standards in [["ua-1", "a-2a"]] * dated + [["ua-1"]]:  # the second wants a date
+        try:
+            return compiler.compile(str(file), pdf_standards=standards)
+        except typst.TypstError as error:
+            if not error.message.startswith("PDF/"):
+                raise
+            texts = re.findall(r'the text `"(.*?)"` could not be displayed', error.diagnostic)
+    if lost := "".join(sorted(set("".join(map(_unquote, texts))))):
+        warn(f"no font on this machine has these characters, which are boxes in the PDF: {lost[:200]}")
     return compiler.compile(str(file))
 
 

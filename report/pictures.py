@@ -15,7 +15,7 @@ import nbformat
 import typst
 from bs4 import BeautifulSoup
 
-from report.exporter import LabReportExporter
+from report.exporter import export
 from report.show import PAPER
 
 ROOT = Path(__file__).parent.parent
@@ -91,7 +91,7 @@ def samples_table(notebook, steps):
 def main():
     """What the command does."""
     notebook = nbformat.read(ROOT / "lab4.ipynb", as_version=4)
-    pdf, _ = LabReportExporter().from_notebook_node(notebook, {"metadata": {"path": str(ROOT)}})
+    pdf = export(notebook, ROOT)
     (ROOT / "report" / "lab4.pdf").write_bytes(pdf)
     (ROOT / "report" / "page1.png").write_bytes(page_picture(pdf, 1, ppi=60))
     (ROOT / "report" / "loss.svg").write_bytes(figure_picture(notebook, "The smooth loss"))

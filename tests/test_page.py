@@ -1,13 +1,14 @@
 """The page around the text: title block, fonts, accessibility, and errors of Typst."""
 
 import io
+import os
 
 import pypdf
 import pytest
 from nbformat import v4
 from notebooks import convert, notebook, text_of
 
-from report.exporter import LabReportExporter
+from report.exporter import LabReportExporter, export
 from report.tree import Document
 
 HELLO = v4.new_markdown_cell("Hello.")
@@ -56,6 +57,14 @@ def test_the_pdf_is_accessible():
     assert b"pdfuaid" in pdf
     root = pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]
     assert root["/MarkInfo"]["/Marked"] and root["/Lang"] == "en"
+
+
+def test_the_pdf_of_a_report_is_fit_for_archives_too(monkeypatch, tmp_path):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    pdf = export(notebook(), tmp_path)
+    assert b"pdfuaid" in pdf and b"pdfaid" in pdf
+    assert pypdf.PdfReader(io.BytesIO(pdf)).metadata.creation_date is not None
+    assert "SOURCE_DATE_EPOCH" not in os.environ
 
 
 def test_a_cell_that_typst_refuses_is_printed_as_its_source(tmp_path):
