@@ -118,6 +118,7 @@ def test_a_report_leaves_its_network_in_the_folder_of_its_pdf(tmp_path, monkeypa
         np.testing.assert_array_equal(load_params(tmp_path / folder / "lab4.npz")[0].flat, params.flat)
 
 
+@pytest.mark.not_for_mutants
 def test_a_network_that_cannot_be_saved_is_no_reason_to_lose_the_report(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB4_BUILD", str(tmp_path / "file"))
     (tmp_path / "file").touch()
