@@ -54,8 +54,7 @@ def figure_picture(notebook, caption):
     LookupError
         There is no such figure.
     """
-    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    for picture, below in itertools.pairwise(outputs):
+    for picture, below in itertools.pairwise(_data(notebook)):
         found = re.match(rf"\*\*Figure \w+\.\*\* {re.escape(caption)}", below.get("text/markdown", ""))
         if found and PAPER in picture:
             return picture[PAPER].encode()
@@ -76,8 +75,9 @@ def samples_table(notebook, steps):
     -------
     str
     """
-    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    found = next(data["text/html"] for data in outputs if " synthesized characters " in data.get("text/html", ""))
+    found = next(
+        data["text/html"] for data in _data(notebook) if " synthesized characters " in data.get("text/html", "")
+    )
     rows = [[cell.get_text() for cell in row("td")] for row in BeautifulSoup(found, "html.parser").tbody("tr")]
     rows = [row for row in rows[:-1] if row[0] in steps] + rows[-1:]
     picture = '<img src="report/loss.svg" alt="The smooth loss falls steeply at first and then slowly." width="330">'
@@ -86,6 +86,11 @@ def samples_table(notebook, steps):
     for step, _, text in rows:
         lines.append(f'<td align="right">{step}</td><td><code>{html.escape(text[:70], quote=False)}</code></td>')
     return "\n".join(["<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
+
+
+def _data(notebook):
+    """What each output of a notebook shows, by MIME type."""
+    return [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
 def main():
