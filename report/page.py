@@ -99,7 +99,7 @@ def _compile(compiler, folder, source, dated, warn):
     """The PDF, accessible and fit for archives where that can be; the characters that no font has are named."""
     file = folder / "main.typ"
     file.write_text(source, encoding="utf-8")
-    for standards in [["ua-1", "a-2a"]] * dated + [["ua-1"]]:  # the second wants a date
+    for standards in [["ua-1", "a-2a"]] * dated + [["ua-1"]]:  # PDF/A wants a date
         try:
             return compiler.compile(str(file), pdf_standards=standards)
         except typst.TypstError as error:

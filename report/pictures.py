@@ -54,10 +54,15 @@ def figure_picture(notebook, caption):
     LookupError
         There is no such figure.
     """
-    for picture, below in itertools.pairwise(_data(notebook)):
-        found = re.match(rf"\*\*Figure \w+\.\*\* {re.escape(caption)}", below.get("text/markdown", ""))
-        if found and PAPER in picture:
-            return picture[PAPER].encode()
+    return _figure(notebook, caption).data[PAPER].encode()
+
+
+def _figure(notebook, caption):
+    """The output that is that figure."""
+    for picture, below in itertools.pairwise(_outputs(notebook)):
+        found = re.match(rf"\*\*Figure \w+\.\*\* {re.escape(caption)}", below.get("data", {}).get("text/markdown", ""))
+        if found and PAPER in picture.get("data", {}):
+            return picture
     raise LookupError(f"The notebook has no figure with the caption {caption!r}: run it first.")
 
 
@@ -75,12 +80,12 @@ def samples_table(notebook, steps):
     -------
     str
     """
-    found = next(
-        data["text/html"] for data in _data(notebook) if " synthesized characters " in data.get("text/html", "")
-    )
+    sources = (output.get("data", {}).get("text/html", "") for output in _outputs(notebook))
+    found = next(source for source in sources if " synthesized characters " in source)
     rows = [[cell.get_text() for cell in row("td")] for row in BeautifulSoup(found, "html.parser").tbody("tr")]
     rows = [row for row in rows[:-1] if row[0] in steps] + rows[-1:]
-    picture = '<img src="report/loss.svg" alt="The smooth loss falls steeply at first and then slowly." width="330">'
+    alt = html.escape(_figure(notebook, "The smooth loss").metadata["alt"])
+    picture = f'<img src="report/loss.svg" alt="{alt}" width="330">'
     head = '<th align="right">Step</th><th align="left">It writes</th>'
     lines = [f'{head}<td rowspan="{len(rows) + 1}" width="350">{picture}</td>']
     for step, _, text in rows:
@@ -88,9 +93,8 @@ def samples_table(notebook, steps):
     return "\n".join(["<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
 
 
-def _data(notebook):
-    """What each output of a notebook shows, by MIME type."""
-    return [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+def _outputs(notebook):
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
 def main():
