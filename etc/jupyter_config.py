@@ -1,5 +1,5 @@
 try:
-    from report.config import configure
+    from report.paper.config import configure
 except ImportError:  # another `report` comes first on the path: its folder is not this project's
     pass
 else:

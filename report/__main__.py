@@ -28,7 +28,7 @@ from nbconvert.utils.exceptions import ConversionException
 from papermill.translators import PythonTranslator
 
 from lab.progress import bar
-from report.exporter import LabReportExporter, export
+from report.paper.exporter import LabReportExporter, export
 from report.say import SHORTEST, settings
 from rnn_core import choose, read_book
 

@@ -15,8 +15,8 @@ import nbformat
 import typst
 from bs4 import BeautifulSoup
 
-from report.exporter import export
-from report.show import PAPER
+from report.paper import PAPER
+from report.paper.exporter import export
 
 ROOT = Path(__file__).parent.parent
 STEPS = ["0", "10,000", "60,000"]  # after which the README shows what the network writes, besides the last

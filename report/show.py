@@ -15,7 +15,6 @@ import io
 import itertools
 import re
 import textwrap
-import unicodedata
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -27,13 +26,14 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-__all__ = ["Shown", "figure", "inline", "listing", "passage", "table", "use_house_style", "verbatim", "visible"]
+from report.paper import PAPER, visible
+
+__all__ = ["Shown", "figure", "inline", "listing", "passage", "table", "use_house_style", "verbatim"]
 
 NEWLINE = "\u00b6"  # a pilcrow: of the signs for a line break the one that every font has
 LONG_RUN = 24  # characters without a space after which a line must be allowed to break
 TEXT_WIDTH = 6.5  # inches: the text block of the A4 page
 CSS_PIXELS = 96  # an inch, on a screen
-PAPER = "image/x.paper+svg"  # SVG that no screen takes: it would prefer image/svg+xml to the PNG
 # Typefaces about as wide as STIXGeneral, with which matplotlib lays out: the page's, then browsers'.
 FACES = "'Libertinus Serif', 'Times New Roman', serif"
 # The Markdown of tables and passages is for XeLaTeX alone, all other routes read their HTML: a caption stays with its
@@ -66,35 +66,6 @@ class Shown:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {f"text/{name}": source for name, source in self.formats.items()}
-
-
-def visible(text):
-    """Replace what cannot be seen, line breaks apart, by something that can.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        C0 controls and DEL as control pictures (tab is U+2409); other controls, direction marks, lone surrogates and
-        the like as ``<U+202E>``, because a live one would garble the page after it.
-    """
-
-    def show(match):
-        code = ord(match[0])
-        if code < 0x20:
-            return chr(0x2400 + code)
-        if code == 0x7F:
-            return "\u2421"
-        joins_emoji = code in (0x200C, 0x200D) or 0xE0020 <= code <= 0xE007F
-        nothing = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
-        unseen = unicodedata.category(match[0]) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        return f"<U+{code:04X}>" if nothing or (unseen and not joins_emoji) else match[0]
-
-    return re.sub(r"[^ -~\n]", show, text)
 
 
 def inline(text):

@@ -12,8 +12,8 @@ import pytest
 from nbconvert.exporters import HTMLExporter
 from test_project import ROOT
 
-from report.exporter import LabReportExporter
-from report.show import visible
+from report.paper import visible
+from report.paper.exporter import LabReportExporter
 
 rng = np.random.default_rng(0)
 CHINESE = "".join("".join(map(chr, rng.integers(0x4E00, 0x4E00 + 5000, 30))) + "。\n" for _ in range(250))

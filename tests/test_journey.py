@@ -21,8 +21,8 @@ import pytest
 import typst
 from PIL import Image
 
-from report.formulas import translate
-from report.page import IMPORT, TEMPLATE
+from report.paper.formulas import translate
+from report.paper.page import IMPORT, TEMPLATE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install --editable '.[browser]'")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: pip install --editable '.[browser]'")

@@ -19,6 +19,7 @@ from notebooks import HOSTILE, LONG, SCRIPTS, WILD, drawing, notebook
 from PIL import Image
 
 from report import show
+from report.paper import PAPER, visible
 
 LATEX_ROUTE = "markdown+lists_without_preceding_blankline"  # what nbconvert tells pandoc
 
@@ -65,7 +66,7 @@ def read(tag, source):
 
 def seen(text, empty=""):
     """What should be read: `empty` stands for an empty line."""
-    return re.sub("^$", empty, show.visible(text).replace("\xa0", " "), flags=re.M) if text else ""
+    return re.sub("^$", empty, visible(text).replace("\xa0", " "), flags=re.M) if text else ""
 
 
 fragments = st.sampled_from(
@@ -79,17 +80,17 @@ texts = st.lists(fragments | st.text(st.characters(), max_size=8), max_size=5).m
 
 @given(texts)
 def test_visible_leaves_nothing_unseen_and_changes_nothing_else(text):
-    shown = show.visible(text)
+    shown = visible(text)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", shown)
-    assert show.visible(shown) == shown
+    assert visible(shown) == shown
     assert [c for c in text if c.isalnum() or c in "\n $|<"] == [
         c for c in re.sub(r"<U\+\w+>", "", shown) if c.isalnum() or c in "\n $|<"
     ]
 
 
 def test_visible_shows_controls_as_pictures():
-    assert show.visible("\0\t\r\x1b\x7f\x85\u202e\ud800\n") == "␀␉␍␛␡<U+0085><U+202E><U+D800>\n"
-    assert show.visible("e\u0301 👩\u200d👧 שלום") == "e\u0301 👩\u200d👧 שלום"
+    assert visible("\0\t\r\x1b\x7f\x85\u202e\ud800\n") == "␀␉␍␛␡<U+0085><U+202E><U+D800>\n"
+    assert visible("e\u0301 👩\u200d👧 שלום") == "e\u0301 👩\u200d👧 שלום"
 
 
 @given(texts)
@@ -186,12 +187,12 @@ def test_figure_is_the_same_twice_and_closed_and_has_alternative_text():
 
 def test_figure_is_a_sharp_png_on_every_screen_and_no_screen_takes_what_is_for_paper():
     image = drawing()[0]
-    assert set(image.data) == {"image/png", show.PAPER, "text/plain"}
+    assert set(image.data) == {"image/png", PAPER, "text/plain"}
     picture = Image.open(io.BytesIO(base64.b64decode(image.data["image/png"])))
     assert (
         picture.width / image.metadata["image/png"]["width"] >= 180 / 96
     )  # pixels of the screen, which has 96 an inch
-    assert ">Loss (nats)</text>" in image.data[show.PAPER] and "STIX" not in image.data[show.PAPER]
+    assert ">Loss (nats)</text>" in image.data[PAPER] and "STIX" not in image.data[PAPER]
 
 
 # ----- the other routes

@@ -47,7 +47,7 @@ def make_pdf(document, facts, warn):
 
     Parameters
     ----------
-    document : report.tree.Document
+    document : report.paper.tree.Document
         What is to be printed.
     facts : dict
         name, which is the title if there is none, title, authors, course, date, made, paper and lang.

@@ -18,9 +18,9 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from matplotlib.colors import is_color_like, to_hex
 from PIL import Image
 
-from report.formulas import translate
-from report.page import quote
-from report.show import visible
+from . import visible
+from .formulas import translate
+from .page import quote
 
 __all__ = ["Document", "box", "formula", "note"]
 

@@ -12,8 +12,8 @@ from PIL import Image
 from traitlets.config import Config
 
 from report import show
-from report.config import configure
-from report.exporter import LabReportExporter
+from report.paper.config import configure
+from report.paper.exporter import LabReportExporter
 
 HOSTILE = (
     "a|b <script>alert(1)</script> $x^2$ \\frac `code` *b* _i_ #h &amp; [l](u) {=t} ~s~ ... -- 'q' \"Q\" @x //c /*d*/"

@@ -1,7 +1,7 @@
 """The lab report as a PDF: notebook -> HTML -> pandoc -> Typst -> PDF, with no LaTeX, no browser and no network.
 
-Jupyter's own reader makes HTML of Markdown, and outputs are HTML, or become it: this file ends there. `report.tree`
-puts that HTML right for paper, `report.formulas` sets its TeX, and `report.page` makes the PDF of it.
+Jupyter's own reader makes HTML of Markdown, and outputs are HTML, or become it: this file ends there. `tree.py`
+puts that HTML right for paper, `formulas.py` sets its TeX, and `page.py` makes the PDF of it.
 """
 
 import base64
@@ -21,10 +21,10 @@ from nbconvert.filters.markdown_mistune import HTMLRenderer, IPythonRenderer, Ma
 from traitlets import CaselessStrEnum, List, Unicode
 from traitlets.config import Config
 
-from report.config import TAGS
-from report.page import make_pdf
-from report.show import PAPER
-from report.tree import Document, box, formula, note
+from . import PAPER
+from .config import TAGS
+from .page import make_pdf
+from .tree import Document, box, formula, note
 
 __all__ = ["LabReportExporter", "export"]
 

@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm, trange
 
 from report import show
-from report.exporter import LabReportExporter
+from report.paper.exporter import LabReportExporter
 from report.pictures import page_picture
 
 PAGES = Path(__file__).with_name("fixtures")

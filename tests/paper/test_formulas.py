@@ -3,8 +3,8 @@
 import pytest
 import typst
 
-from report.formulas import translate
-from report.page import IMPORT, TEMPLATE
+from report.paper.formulas import translate
+from report.paper.page import IMPORT, TEMPLATE
 
 
 def one(tex, display=False):

@@ -6,7 +6,7 @@ translated by itself and put in afterwards. Definitions hold from one formula to
 
 import re
 
-from report.page import pandoc, quote
+from .page import pandoc, quote
 
 __all__ = ["translate"]
 

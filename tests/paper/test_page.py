@@ -8,8 +8,8 @@ import pytest
 from nbformat import v4
 from notebooks import convert, notebook, text_of
 
-from report.exporter import LabReportExporter, export
-from report.tree import Document
+from report.paper.exporter import LabReportExporter, export
+from report.paper.tree import Document
 
 HELLO = v4.new_markdown_cell("Hello.")
 

@@ -9,8 +9,8 @@ import nbformat
 import typst
 from bleach.css_sanitizer import CSSSanitizer
 
-from report.page import quote
-from report.show import PAPER
+from . import PAPER
+from .page import quote
 
 __all__ = ["clean_html", "described", "for_latex"]
 

@@ -7,7 +7,7 @@ from nbformat import v4
 from notebooks import HOSTILE, configured, drawing, notebook, printable
 
 from report import show
-from report.routes import clean_html
+from report.paper.routes import clean_html
 
 
 def test_html_has_the_alternative_text_of_every_figure_and_its_width_sanitized_or_not():

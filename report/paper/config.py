@@ -31,9 +31,9 @@ def configure(config):
     config.TagRemovePreprocessor.update(TAGS)  # in this place, so that other sets that somebody gives go before them
     for exporter in SOURCES:
         config[exporter].TagRemovePreprocessor.enabled = False
-    config.HTMLExporter.preprocessors.append("report.routes.described")
-    config.HTMLExporter.filters.update({"clean_html": "report.routes.clean_html"})
-    config.LatexExporter.preprocessors.append("report.routes.for_latex")
+    config.HTMLExporter.preprocessors.append("report.paper.routes.described")
+    config.HTMLExporter.filters.update({"clean_html": "report.paper.routes.clean_html"})
+    config.LatexExporter.preprocessors.append("report.paper.routes.for_latex")
     config.SlidesExporter.update(reveal_scroll=True, reveal_width="1200")  # a section is longer than a slide
     if not shutil.which("pandoc"):
         pandoc = Path(pypandoc.get_pandoc_path())
