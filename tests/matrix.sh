@@ -51,7 +51,7 @@ run() {
         made .venv/bin/python '--require-hashes --requirement requirements.lock' '--no-deps --editable . numpy==2.0.*'
         ;;
     newest-Python) # and the newest of all else
-        made "$(pythons | tail -n 1)" '--editable .'
+        made "$(pythons | tail -n 1)" '--upgrade pip' '--editable . --group dev'
         ;;
     *) echo "There is no $name: choose from ${names[*]}." && return 1 ;;
     esac

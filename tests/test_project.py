@@ -26,10 +26,16 @@ def project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+def requirements():
+    """What the project needs, and its developers."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    return project()["dependencies"] + groups["dev"]
+
+
 def test_the_conda_environment_names_the_same_packages_as_pyproject():
     lines = re.findall(r"^\s+- ([^:\n]+)$", (ROOT / "environment.yml").read_text(encoding="utf-8"), re.MULTILINE)
     packages = [line for line in lines if not re.match(r"conda-forge|python=|pip$|--editable", line)]
-    assert sorted(packages) == sorted(project()["dependencies"])
+    assert sorted(packages) == sorted(requirements())
 
 
 def test_binder_finds_the_version_of_python_in_the_conda_environment():
@@ -43,7 +49,7 @@ def test_binder_finds_the_version_of_python_in_the_conda_environment():
 def test_the_lock_pins_every_dependency_with_hashes():
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     pinned = re.findall(r"^([\w.-]+)==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE)
-    assert requirement_names(project()["dependencies"]) <= requirement_names(pinned)
+    assert requirement_names(requirements()) <= requirement_names(pinned)
     assert len(pinned) == len(re.findall(r"^\w", lock, re.MULTILINE))
 
 
@@ -115,3 +121,19 @@ def test_the_notebook_was_run_once_from_top_to_bottom_and_keeps_no_log_of_it():
     assert not [cell for cell in cells if "execution" in cell.metadata]  # when each cell began and ended
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def test_what_is_imported_is_declared():
+    """Nothing comes along by chance with another package, but for what an extra or Jupyter's own code brings."""
+    called = {"beautifulsoup4": "bs4", "pillow": "pil", "pypandoc-binary": "pypandoc", "ipython": "ipython"}
+    declared = {called.get(name, name.replace("-", "_")) for name in requirement_names(project()["dependencies"])}
+    optional = {"torch", "jax", "numba", "distributed"}
+    imported = set()
+    for path in [ROOT / "rnn_core.py", *ROOT.glob("lab/**/*.py"), *ROOT.glob("report/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.partition(".")[0])
+    others = {name.lower() for name in imported - sys.stdlib_module_names - {"rnn_core", "lab", "report"}}
+    assert others - optional <= declared
