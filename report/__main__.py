@@ -17,8 +17,7 @@ import signal
 import sqlite3
 import sys
 import tempfile
-import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
@@ -34,9 +33,6 @@ from rnn_core import choose, read_book
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "lab4.ipynb"
-# Seconds, measured once: the long cells, each of the others, and what comes before and after. Only the bar uses them.
-SECONDS = {"slip-runs": 5, "train": 26, "sweep": 66, "yardsticks": 3, "how-far-back": 3, "temperatures": 3}
-OTHERS, START, PDF = 0.2, 2, 6
 
 
 def make_report(folder, author="", **parameters):
@@ -56,13 +52,13 @@ def make_report(folder, author="", **parameters):
         A cell failed, or the PDF could not be made.
     """
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    with _progress(START + sum(map(_seconds, cells)) + PDF) as begin:
+    with bar(None, shown=sys.stdout.isatty(), total=len(cells), unit="cell", delay=0) as shown:
 
         def begin_cell(cell, cell_index):
-            heading = re.match("#+ (.*)", cell.source) if cell.cell_type == "markdown" else None
-            begin(_seconds(cell), heading and heading[1])
+            if heading := re.match("#+ (.*)", cell.source if cell.cell_type == "markdown" else ""):
+                shown.set_description(heading[1])
+            shown.update(cell_index - shown.n)
 
-        begin(START, "The kernel starts")
         # The kernel inherits these: no bars in stored outputs, and the network beside the PDF
         with patch.dict(os.environ, TQDM_DISABLE="1", LAB4_BUILD=str(folder)):
             made = papermill.execute_notebook(
@@ -77,40 +73,7 @@ def make_report(folder, author="", **parameters):
                 progress_bar=False,
                 on_cell_start=begin_cell,
             )
-        begin(PDF, "The PDF")
         (folder / "lab4.pdf").write_bytes(export(made, ROOT, author))
-
-
-def _seconds(cell):
-    return SECONDS.get(cell.id, OTHERS) if cell.cell_type == "code" else 0
-
-
-@contextmanager
-def _progress(seconds):
-    """In a terminal, a bar for work of about so many seconds; yields what to call when a piece of it begins."""
-    look = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
-    over, end = threading.Event(), 0
-    with bar(None, shown=sys.stdout.isatty(), total=seconds, smoothing=0, delay=0, bar_format=look) as shown:
-
-        def begin(seconds, title):
-            nonlocal end
-            shown.n, end = end, end + seconds
-            shown.set_description_str(title or shown.desc)
-
-        def tick():  # until the next piece begins, the clock says how far this one is
-            while not over.wait(1):
-                shown.n = min(shown.n + 1, end)
-                shown.refresh()
-
-        clock = threading.Thread(target=tick)
-        if not shown.disable:
-            clock.start()
-        try:
-            yield begin
-        finally:
-            over.set()
-            if not shown.disable:
-                clock.join()
 
 
 def in_utf8(argument):
