@@ -103,7 +103,18 @@ def test_the_notebook_runs_where_only_what_colab_has_is_installed():
         elif isinstance(node, ast.ImportFrom):
             imported.add(node.module.partition(".")[0])
     others = imported - sys.stdlib_module_names - {"rnn_core", "lab", "report"}
-    assert others <= {"IPython", "joblib", "matplotlib", "mistune", "numpy", "PIL", "pygments", "torch", "tqdm"}
+    assert others <= {
+        "IPython",
+        "joblib",
+        "matplotlib",
+        "mistune",
+        "numpy",
+        "PIL",
+        "pygments",
+        "threadpoolctl",
+        "torch",
+        "tqdm",
+    }
 
 
 def test_the_book_is_what_its_readme_says():
