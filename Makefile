@@ -30,7 +30,7 @@ test: .venv/ready  ## check the style, the units and laws (pytest) and the noteb
 
 quick: .venv/ready  ## check the style and the mathematics only (half a minute)
 	$(STYLE)
-	$(BIN)/pytest rnn_core.py tests/test_rnn_core.py tests/test_plain.py tests/test_gradcheck.py tests/test_bugs.py
+	$(BIN)/pytest rnn_core.py tests/test_rnn_core.py tests/test_plain.py tests/gradcheck tests/test_gradients.py tests/test_recognise.py tests/test_bugs.py
 
 format: .venv/ready  ## lay out all code but the notebook's, as ruff does
 	$(BIN)/ruff format .

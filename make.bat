@@ -36,7 +36,7 @@ goto end
 goto end
 
 :quick
-%BIN%\ruff check . && %BIN%\ruff format --check . && %BIN%\pytest rnn_core.py tests/test_rnn_core.py tests/test_plain.py tests/test_gradcheck.py tests/test_bugs.py
+%BIN%\ruff check . && %BIN%\ruff format --check . && %BIN%\pytest rnn_core.py tests/test_rnn_core.py tests/test_plain.py tests/gradcheck tests/test_gradients.py tests/test_recognise.py tests/test_bugs.py
 goto end
 
 :lab

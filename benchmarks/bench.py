@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 import rnn_core as rnn
-from lab.gradcheck import check_gradients
+from lab.gradients import check_gradients
 from lab.limit import bare_step, bytes_moved, machine_limits, operations
 from lab.speed import interleave, rungs
 from lab.training import Reading, train

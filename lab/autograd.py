@@ -24,7 +24,7 @@ def autograd(params, x, y, h0):
     --------
     Autograd in the place of the numerical gradient:
 
-    >>> from lab.gradcheck import check_gradients, check_points
+    >>> from lab.gradients import check_gradients, check_points
     >>> _, *point = check_points()[1]
     >>> check_gradients(*point, numerical=autograd(*point), tolerance=1e-12).passed
     True

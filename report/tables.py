@@ -16,7 +16,7 @@ def gradients(checks, caption):
 
     Parameters
     ----------
-    checks : dict of str to lab.gradcheck.GradientCheck
+    checks : dict of str to lab.gradcheck.table.GradientCheck
         For each method, the rows of its check, in the same order.
     caption : str
         Markdown, with its number; the same for all functions of this module.
@@ -59,7 +59,7 @@ def bugs(gallery, caption):
 
     Parameters
     ----------
-    gallery : dict of str to list of lab.gradcheck.GradientCheck
+    gallery : dict of str to list of lab.gradcheck.table.GradientCheck
         For each kind of code the checks by central differences and by the complex step, at the usual point and then at
         better ones. The last of them says which parameters are wrong.
     caption : str

@@ -8,7 +8,7 @@ from hypothesis import given
 from small import VOCAB, problems
 
 import rnn_core as rnn
-from lab.gradcheck import check_gradients
+from lab.gradients import check_gradients
 
 pytest.importorskip("torch")
 

@@ -5,7 +5,7 @@ import pytest
 
 import rnn_core as rnn
 from lab.bugs import BUGS, Bug
-from lab.gradcheck import check_gradients, check_points
+from lab.gradients import check_gradients, check_points
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

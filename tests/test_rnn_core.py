@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from small import IDS, VOCAB, problems, train
 
 import rnn_core as rnn
-from lab.gradcheck import numerical_gradient
+from lab.gradients import numerical_gradient
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1)
 copies = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])

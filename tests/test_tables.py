@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lab.diagnosis import Comparison
-from lab.gradcheck import GradientCheck
+from lab.gradcheck.diagnosis import Comparison
+from lab.gradcheck.table import GradientCheck
 from lab.training import Sample
 from report import tables
 

@@ -1,10 +1,8 @@
-"""Arrays by name, in whatever they come: a dict, a list, a tuple, an array, `rnn_core.Params`, or any object."""
+"""Arrays by name, in whatever they come: a dict, a list, a tuple, an array, or any object."""
 
 import copy
 
 import numpy as np
-
-from rnn_core import Params
 
 
 def named(arrays, what="params"):
@@ -12,8 +10,8 @@ def named(arrays, what="params"):
 
     Parameters
     ----------
-    arrays : dict, list, tuple, namedtuple, ndarray, Params or object
-        Of an object, the attributes that are arrays.
+    arrays : dict, list, tuple, namedtuple, ndarray or object
+        Of an object, the attributes that are arrays. One that holds others (they are views of it) is left out.
     what : str, optional
         What the message calls it.
 
@@ -29,21 +27,26 @@ def named(arrays, what="params"):
     """
     if isinstance(arrays, np.ndarray):
         found = {"params": arrays}
-    elif isinstance(arrays, Params):
-        found = dict(zip(Params.names, arrays, strict=True))
     elif isinstance(arrays, dict):
         found = {str(name): np.asarray(values) for name, values in arrays.items()}
     elif isinstance(arrays, list | tuple):
         names = getattr(arrays, "_fields", [f"array {i}" for i in range(len(arrays))])
         found = dict(zip(names, map(np.asarray, arrays), strict=True))
     else:
-        found = {name: it for name, it in getattr(arrays, "__dict__", {}).items() if isinstance(it, np.ndarray)}
+        found = _attributes(arrays)
+        found = {name: it for name, it in found.items() if not any(other.base is it for other in found.values())}
     if not found:
         raise ValueError(
             f"{what} must be a dict, a list, a tuple, an array, or an object with arrays as its attributes: "
             f"this {type(arrays).__name__} holds none."
         )
     return found
+
+
+def _attributes(thing):
+    """The attributes that are arrays, first those that the class lists in `names`."""
+    order = dict.fromkeys((*getattr(type(thing), "names", ()), *getattr(thing, "__dict__", {})))
+    return {name: it for name in order if isinstance(it := getattr(thing, name, None), np.ndarray)}
 
 
 def paired(params, gradients):
@@ -88,7 +91,7 @@ def paired(params, gradients):
 
 
 def _holds_nothing_else(arrays):
-    return isinstance(arrays, np.ndarray | Params | dict | list | tuple)
+    return isinstance(arrays, np.ndarray | dict | list | tuple)
 
 
 def check_values(arrays):
@@ -130,19 +133,18 @@ def copied(params, names, dtype=np.float64):
     arrays : dict of str to ndarray
         The arrays in it: what is written into them, it has.
     """
+    if not _holds_nothing_else(params):  # a deep copy: what it remembers, such as a state, stays out of the original
+        found = _attributes(params)
+        holders = [it for it in found.values() if any(found[name].base is it for name in names)]
+        theta = copy.deepcopy(params, {id(it): it.astype(dtype) for it in (*(found[name] for name in names), *holders)})
+        return theta, {name: getattr(theta, name) for name in names}
     arrays = named(params)
     arrays = {name: arrays[name].astype(dtype) for name in names}
     if isinstance(params, np.ndarray):
         return arrays["params"], arrays
-    if isinstance(params, Params):
-        theta = params.astype(dtype)
-        return theta, named(theta)
     if isinstance(params, dict):
         theta = copy.copy(params)
         theta.update(zip(params, arrays.values(), strict=True))
-    elif isinstance(params, list | tuple):
-        theta = getattr(params, "_make", type(params))(arrays.values())
     else:
-        theta = copy.deepcopy(params)  # what it remembers, such as a hidden state, stays out of the original
-        vars(theta).update(arrays)
+        theta = getattr(params, "_make", type(params))(arrays.values())
     return theta, arrays

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rnn_core as rnn
-from lab.arrays import copied, named, paired
+from lab.gradcheck.arrays import copied, named, paired
 
 W, B = np.arange(6.0).reshape(2, 3), np.arange(2.0)
 Pair = namedtuple("Pair", "w b")
