@@ -114,6 +114,8 @@ class Vocabulary:
         self.size = len(self.chars)
         self.dtype = np.min_scalar_type(max(self.size - 1, 0))
         self._codes = code_points(self.chars)
+        self._numbers = np.zeros(self._codes.max(initial=0) + 1, self.dtype)  # by code point
+        self._numbers[self._codes] = np.arange(self.size)
 
     def encode(self, text):
         """Turn a text into the numbers of its characters, an int array (len(text),).
@@ -130,7 +132,7 @@ class Vocabulary:
             )
         ids = np.empty(len(text), self.dtype)
         for i in range(0, len(text), self._piece):
-            ids[i : i + self._piece] = np.searchsorted(self._codes, code_points(text[i : i + self._piece]))
+            ids[i : i + self._piece] = self._numbers[code_points(text[i : i + self._piece])]
         return ids
 
     def decode(self, ids):
@@ -216,7 +218,8 @@ class Params:
                 f"have the shape {self.flat.shape} and the type {self.flat.dtype}."
             )
         U, W, b, V, c = (self.flat[i:j] for i, j in pairwise(cuts))
-        self.U, self.W = U.reshape(K, m).T, W.reshape(m, m).T  # stored by columns: U x_t is one, and h @ W.T is faster
+        # Stored by columns: U x_t, a column of U, is then one stretch of memory; and h @ W.T, with rows of h, is faster
+        self.U, self.W = U.reshape(K, m).T, W.reshape(m, m).T
         self.V, self.b, self.c = V.reshape(K, m), b, c
 
     def __iter__(self):
@@ -319,6 +322,13 @@ def choose(what, name, choices):
 # --------------------------------------------------------------------------------------------------- forward, backward
 
 
+# Where another way to compute the same becomes the faster one, and what it saves of a step with m = 100 and T = 25.
+MANY_CHARACTERS = 8  # K over T B; above it p is stored by rows (13 % at K = 5,000), else by columns (4 % at B = 64)
+SMALL_WEIGHTS = 1 << 14  # numbers in V; with fewer, a batch makes T small products and not a large one (4 % at B = 16)
+SHORT_TEXT = 10_000  # K T B; up to it dL/dU is a product (8 % at B = 1), above it a sum of sorted rows (25 % at 5,000)
+PIECE = 1 << 15  # numbers; of more, optimisers update a piece at a time (two thirds with Adam at K = 5,000)
+
+
 class Forward:
     """What a forward pass leaves behind, and the room that it and `backward` work in.
 
@@ -340,30 +350,28 @@ class Forward:
         The probabilities; p[t-1] is p_t.
     delta, dtanh : ndarray (T, m) or (T, B, m)
         Room for delta_t and for 1 - h_t^2 = tanh'(a_t), which `backward` fills.
-    product : ndarray (m,) or (B, m)
-        Room for W h_{t-1} and for W^T delta_{t+1}.
-    steps, steps_back
+    carried : ndarray (m,) or (B, m)
+        Room for what one step hands to the next: W h_{t-1} on the way forward, W^T delta_{t+1} on the way back.
+    steps, steps_back : list of pairs of views
         What the loops over t run over: (h_{t-1}, h_t) from first to last, (delta_t, 1 - h_t^2) from last to first.
-    rows, ones : ndarray (T,) or (T B,)
-        Of an array with one row a character, 0, 1, 2, ... picks one number from each row, 1, 1, 1, ... sums the rows.
+        To make these views in each step would cost a quarter of its time.
+    rows : int ndarray (T,) or (T B,)
+        0, 1, 2, ...: ``o[rows, y]`` is o_t[y_t] for every t.
+    ones : ndarray (T,) or (T B,)
+        1, 1, 1, ...: ``ones @ delta`` is the sum of delta_t over t, and faster than ``delta.sum(axis=0)``.
     """
 
     def __init__(self, params, shape):
         m, K, dtype = params.hidden_size, params.vocab_size, params.flat.dtype
         self.loss = np.nan
         self.h = np.empty((shape[0] + 1, *shape[1:], m), dtype)
-        self.p = np.moveaxis(np.empty((K, *shape), dtype), 0, -1)  # stored by columns: sums over a small K are fast
-        if K > 8 * math.prod(shape):
-            self.p = np.empty((*shape, K), dtype)  # stored by rows: sums over a large one are
-        self.delta, self.dtanh, self.product = (np.empty((*size, m), dtype) for size in (shape, shape, shape[1:]))
+        by_rows = K > MANY_CHARACTERS * math.prod(shape)
+        self.p = np.empty((*shape, K), dtype) if by_rows else np.moveaxis(np.empty((K, *shape), dtype), 0, -1)
+        self.delta, self.dtanh, self.carried = (np.empty((*size, m), dtype) for size in (shape, shape, shape[1:]))
         self.rows = np.arange(math.prod(shape))
-        self.ones = np.ones(self.rows.size, dtype)  # a product with it is faster than a sum
-        self.__setstate__({})
-
-    def __setstate__(self, state):  # copy and pickle: the steps of the copy must be views of its own arrays
-        vars(self).update(state)
-        self.steps = list(pairwise(self.h))  # h_{t-1} and h_t, t = 1..T
-        self.steps_back = list(zip(self.delta[::-1], self.dtanh[::-1], strict=True))  # delta_t, 1 - h_t^2, t = T..1
+        self.ones = np.ones(self.rows.size, dtype)
+        self.steps = list(pairwise(self.h))
+        self.steps_back = list(zip(self.delta[::-1], self.dtanh[::-1], strict=True))
 
 
 def _rows(a):
@@ -394,17 +402,18 @@ def softmax(o):
 def hidden_states(params, x, h0, fwd):
     """Fill fwd.h with h_0 = h0 (m,) or (B, m), h_1, ..., h_T for characters x (T,) or (T, B) that were checked."""
     fwd.h[0] = h0
-    params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")  # U x_t, for all t: a column of U
+    # U x_t, for all t: columns of U, (T, m). The mode "raise" would fill a copy first, in case a number is wrong
+    params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")
     fwd.h[1:] += params.b  # h_t is U x_t + b until the loop comes to it
-    W_T, W_h, tanh = params.W.T, fwd.product, np.tanh
+    W_T, W_h, tanh = params.W.T, fwd.carried, np.tanh
     for h_prev, h_t in fwd.steps:  # only this must go step by step
-        h_t += h_prev.dot(W_T, W_h)  # a_t = W h_{t-1} + U x_t + b
-        tanh(h_t, h_t)  # h_t = tanh(a_t)
+        h_t += h_prev.dot(W_T, out=W_h)  # a_t = W h_{t-1} + U x_t + b, (m,)
+        tanh(h_t, out=h_t)  # h_t = tanh(a_t), (m,)
 
 
 def products(rows, weights, out):
     """rows @ weights, for rows (T, n) or (T, B, n): with few weights, T small products, else one large one."""
-    if rows.ndim == 3 and weights.size < 16_384:  # OpenBLAS has quick kernels for small ones stored by rows
+    if rows.ndim == 3 and weights.size < SMALL_WEIGHTS:  # OpenBLAS has quick kernels for small ones stored by rows
         weights = np.ascontiguousarray(weights)
     elif rows.ndim == 3:
         rows, out = _rows(rows), _rows(out)
@@ -415,7 +424,7 @@ def logits(params, fwd):
     """Fill fwd.p with o_1, ..., o_T from fwd.h, for `softmax` to turn into p_1, ..., p_T; return its rows."""
     products(fwd.h[1:], params.V.T, out=fwd.p)
     o = _rows(fwd.p)
-    o += params.c  # o_t = V h_t + c
+    o += params.c  # o_t = V h_t + c, (T, K)
     return o
 
 
@@ -436,6 +445,8 @@ def _checked(params, x, y, h0):
 
 def forward(params, x, y, h0, out=None):
     """The loss of one sequence or of a batch, and what `backward` needs.
+
+    `lab.plain.forward` is its plain twin: the same equations for one sequence, as they stand.
 
     Parameters
     ----------
@@ -480,14 +491,14 @@ def forward(params, x, y, h0, out=None):
     B = y.size // len(y)
     hidden_states(params, x, h0, out)
     o = logits(params, out)
-    o_y = o[out.rows, y.ravel()]
-    log_z = softmax(o)  # p_t = SoftMax(o_t)
+    o_y = o[out.rows, y.ravel()]  # o_t[y_t], (T,)
+    log_z = softmax(o)  # p_t = SoftMax(o_t), (T, K); log_z is (T,)
     out.loss = -(o_y - log_z).sum() / B  # L = -sum_t log p_t[y_t]
     return out
 
 
 def backward(params, x, y, fwd, out=None):
-    """The gradient of the loss by back-propagation through time.
+    """The gradient of the loss by back-propagation through time; `lab.plain.backward` is its plain twin.
 
     Parameters
     ----------
@@ -530,30 +541,33 @@ def backward(params, x, y, fwd, out=None):
             raise ValueError("fwd must be what forward returned for these params, x and y.")
         x, y, _ = _checked(params, x, y, fwd.h[0])
         out = params.like(np.empty_like(params.flat))
+    # The shapes in the comments are those of one sequence; a batch has T B rows for T, in the loop B of them.
+    # lab/bugs.py quotes lines of what follows, benchmarks/limit.py repeats its NumPy calls: change them together.
     B, rows = y.size // len(y), fwd.rows
     W = params.W if x.ndim == 1 else params.W.copy()  # in a batch, faster stored by rows
-    h_prev, h, delta = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.delta)
+    h_prev, h, delta = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.delta)  # (T, m) each
     g = _rows(fwd.p) / B
-    g[rows, y.ravel()] -= 1 / B  # g_t = (p_t - y_t) / B: L is the mean over the batch
-    products(g.reshape(fwd.p.shape), params.V, out=fwd.delta)  # V^T g_t: h_t acts through o_t
-    np.subtract(1, np.square(fwd.h[1:], out=fwd.dtanh), out=fwd.dtanh)  # tanh'(a_t) = 1 - h_t^2
-    carried = fwd.product  # W^T delta_{t+1}: h_t acts through a_{t+1}
+    g[rows, y.ravel()] -= 1 / B  # g_t = p_t - y_t, (T, K); over B, since L is the mean over the batch
+    products(g.reshape(fwd.p.shape), params.V, out=fwd.delta)  # V^T g_t, (T, m): h_t acts through o_t
+    np.subtract(1, np.square(fwd.h[1:], out=fwd.dtanh), out=fwd.dtanh)  # tanh'(a_t) = 1 - h_t^2, (T, m)
+    carried = fwd.carried  # W^T delta_{t+1}, (m,): h_t acts through a_{t+1}
     carried[...] = 0  # delta_{T+1} = 0: nothing comes from beyond the last step
     for delta_t, dtanh_t in fwd.steps_back:
         delta_t += carried
-        delta_t *= dtanh_t  # delta_t = (V^T g_t + W^T delta_{t+1}) * (1 - h_t^2)
-        delta_t.dot(W, carried)  # to the step before
-    np.dot(h_prev.T, delta, out=out.W.T)  # dL/dW = sum_t delta_t h_{t-1}^T
-    sum_by_character(delta, x.ravel(), out=out.U.T)  # dL/dU = sum_t delta_t x_t^T
-    np.dot(fwd.ones, delta, out=out.b)  # dL/db = sum_t delta_t
-    np.dot(g.T, h, out=out.V)  # dL/dV = sum_t g_t h_t^T
-    np.dot(fwd.ones, g, out=out.c)  # dL/dc = sum_t g_t
+        delta_t *= dtanh_t  # delta_t = (V^T g_t + W^T delta_{t+1}) * (1 - h_t^2), (m,)
+        delta_t.dot(W, out=carried)  # W^T delta_t, for the step before
+    # W and U are stored by columns, so `out` takes the transposes: dW^T = sum_t h_{t-1} delta_t^T
+    np.dot(h_prev.T, delta, out=out.W.T)  # dL/dW = sum_t delta_t h_{t-1}^T, (m, m)
+    sum_by_character(delta, x.ravel(), out=out.U.T)  # dL/dU = sum_t delta_t x_t^T, (m, K)
+    np.dot(fwd.ones, delta, out=out.b)  # dL/db = sum_t delta_t, (m,)
+    np.dot(g.T, h, out=out.V)  # dL/dV = sum_t g_t h_t^T, (K, m)
+    np.dot(fwd.ones, g, out=out.c)  # dL/dc = sum_t g_t, (K,)
     return out
 
 
 def sum_by_character(values, x, out):
     """Row k of out (K, m) becomes the sum of the rows n of values (N, m) with x[n] = k: dL/dU = sum_t delta_t x_t^T."""
-    if x.size * len(out) < 10_000:  # a short text, few characters: one product with all x_t is quickest
+    if x.size * len(out) < SHORT_TEXT:  # one product with all x_t, one-hot
         x_one_hot = np.zeros((x.size, len(out)), values.dtype)
         x_one_hot[np.arange(x.size), x] = 1
         np.dot(x_one_hot.T, values, out=out)
@@ -600,14 +614,16 @@ def bits_per_character(params, ids, h0=None):
 # --------------------------------------------------------------------------------------------------------- optimisers
 
 
-def pieces(*vectors, size=1 << 15):
-    """The same piece of several vectors (N,), then the next one: lists of views.
-
-    No large array comes and goes: with a million parameters that makes Adam five times as fast.
-    """
+def pieces(*vectors, size=PIECE):
+    """The same piece of several vectors (N,), then the next one: lists of views. No large array comes and goes."""
     if len(vectors[0]) <= size:
         return [vectors]
     return [[vector[start : start + size] for vector in vectors] for start in range(0, len(vectors[0]), size)]
+
+
+def _for_each(state, flat):
+    """An optimiser's memory as an array (N,): before the first step it is one number for all parameters."""
+    return state if np.ndim(state) else np.full_like(flat, state)
 
 
 class AdaGrad:
@@ -627,12 +643,11 @@ class AdaGrad:
     """
 
     def __init__(self, eta=0.1, g2=1e-8):
-        self.eta, self.g2 = eta, g2  # g2 is an array from the first step on
+        self.eta, self.g2 = eta, g2
 
     def step(self, params, grads, rate=1.0):
         """Update the parameters in place, with the learning rate times `rate`."""
-        if not isinstance(self.g2, np.ndarray):
-            self.g2 = np.full_like(params.flat, self.g2)
+        self.g2 = _for_each(self.g2, params.flat)
         for theta, g, g2 in pieces(params.flat, grads.flat, self.g2):
             g2 += g * g
             theta -= rate * self.eta * g / np.sqrt(g2)
@@ -657,13 +672,11 @@ class Adam:
 
     def __init__(self, eta=1e-3, beta1=0.9, beta2=0.999):
         self.eta, self.beta1, self.beta2 = eta, beta1, beta2
-        self.m, self.v, self.t = 0.0, 0.0, 0  # m and v are arrays from the first step on
+        self.m, self.v, self.t = 0.0, 0.0, 0
 
     def step(self, params, grads, rate=1.0):
         """Update the parameters in place, with the learning rate times `rate`."""
-        if self.t == 0:
-            self.m, self.v = np.full_like(params.flat, self.m), np.full_like(params.flat, self.v)
-        self.t += 1
+        self.m, self.v, self.t = _for_each(self.m, params.flat), _for_each(self.v, params.flat), self.t + 1
         for theta, g, m, v in pieces(params.flat, grads.flat, self.m, self.v):
             m += (1 - self.beta1) * (g - m)
             v += (1 - self.beta2) * (g * g - v)

@@ -28,8 +28,8 @@ class Bug(NamedTuple):
 
 
 BUGS = [
-    Bug("No gradient carried to the earlier step", "delta_t.dot(W, carried)", "pass"),
-    Bug("W in place of its transpose", "delta_t.dot(W, carried)", "delta_t.dot(W.T, carried)"),
+    Bug("No gradient carried to the earlier step", "delta_t.dot(W, out=carried)", "pass"),
+    Bug("W in place of its transpose", "delta_t.dot(W, out=carried)", "delta_t.dot(W.T, out=carried)"),
     Bug(
         "tanh' applied before the carried gradient is added",
         "delta_t += carried\n        delta_t *= dtanh_t",

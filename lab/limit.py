@@ -29,7 +29,7 @@ def bare_step(params, x, y):
     function () -> None
     """
     fwd, grads, best = rnn.Forward(params, x.shape), params.copy(), params.copy()
-    N, B, rows, ones, dtanh, W_h = x.size, y.size // len(y), fwd.rows, fwd.ones, fwd.dtanh, fwd.product
+    N, B, rows, ones, dtanh, W_h = x.size, y.size // len(y), fwd.rows, fwd.ones, fwd.dtanh, fwd.carried
     h_first, h_rest, h_last, steps, steps_back = fwd.h[0], fwd.h[1:], fwd.h[-1], fwd.steps, fwd.steps_back
     p, delta_all = fwd.p, fwd.delta
     h_prev, h, delta, o = (a.reshape(N, -1) for a in (fwd.h[:-1], h_rest, delta_all, p))
@@ -46,8 +46,8 @@ def bare_step(params, x, y):
         U_T.take(x, axis=0, out=h_rest, mode="clip")
         add(h_rest, b, h_rest)
         for h_t_1, h_t in steps:
-            add(h_t, h_t_1.dot(W_T, W_h), h_t)
-            tanh(h_t, h_t)
+            add(h_t, h_t_1.dot(W_T, out=W_h), h_t)
+            tanh(h_t, out=h_t)
         rnn.products(h_rest, V_T, p)
         add(o, c, o)
         o_y = o[rows, y_rows]
@@ -68,7 +68,7 @@ def bare_step(params, x, y):
         for delta_t, dtanh_t in steps_back:
             add(delta_t, W_h, delta_t)
             multiply(delta_t, dtanh_t, delta_t)
-            delta_t.dot(W_back, W_h)
+            delta_t.dot(W_back, out=W_h)
         dot(h_prev_T, delta, dW_T)
         rnn.sum_by_character(delta, x_rows, dU_T)
         dot(ones, delta, db)
