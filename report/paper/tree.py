@@ -15,6 +15,7 @@ import re
 import urllib.parse
 
 from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4.formatter import XMLFormatter
 from matplotlib.colors import is_color_like, to_hex
 from PIL import Image
 
@@ -91,17 +92,23 @@ def _found(match):
 
 
 def _foreign(source):
-    """The elements of HTML from a notebook."""
-    # The parser would make small letters of all names, and SVG's have capitals.
-    soup = BeautifulSoup(re.sub(r"(?s)<svg\b.*?</svg>", _svg_as_image, source), "html.parser")
-    for element in soup.find_all(True):
+    """The elements of HTML from a notebook, read as browsers read the body of a page."""
+    # Scripts are long and never seen, and the parser is slow with them; what a comment holds is none.
+    source = re.sub(r"(?is)<!--.*?-->|<script\b.*?</script\s*>", lambda m: m[0] if m[0][1] == "!" else "", source)
+    body = BeautifulSoup(f"<!DOCTYPE html><body>{source}", "html5lib").body
+    for element in body.find_all(True):
         for name in ("data-typst", "data-instead", "data-cell"):  # these are for this file alone to use
             del element[name]
-    return list(soup.contents)
+    for svg in body.select("svg:not(svg svg)"):
+        svg.replace_with(_image(svg))
+    return list(body.contents)
 
 
-def _svg_as_image(match):
-    return f'<img src="data:image/svg+xml;base64,{base64.b64encode(match[0].encode("utf-8", "replace")).decode()}">'
+def _image(svg):
+    """The image that an ``<svg>`` is; HTML lets it leave out its namespaces."""
+    svg["xmlns"], svg["xmlns:xlink"] = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+    content = svg.decode(formatter=XMLFormatter.REGISTRY["minimal"]).encode("utf-8", "replace")
+    return Tag(name="img", attrs={"src": f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"})
 
 
 class Document:
@@ -337,6 +344,8 @@ class Document:
                 target.insert_before(mark) if NO_TEXT.fullmatch(target.name) else target.insert(0, mark)
         for title in self.soup.find_all("title"):
             title.decompose()
+        for anchor in self.soup.select("a:not([href])"):  # pandoc would give its name to a place of its own
+            anchor.unwrap()
 
     def tables(self):
         """Give wide tables smaller type, a turned page, or print them in parts."""

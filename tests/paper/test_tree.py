@@ -80,6 +80,35 @@ def test_links_lead_to_the_title_to_anchors_and_to_each_of_two_equal_headings():
     assert sum(len(page.get("/Annots", [])) for page in made.pages) == 6
 
 
+@pytest.mark.parametrize(
+    "anchor", ['<a name="0"></a>', '<a name="0"/>', '<a id="0"></a>', '<a id="0" name="0">y</a>', '<p name="0" id="0">']
+)
+def test_a_link_leads_to_an_anchor_however_it_is_written(anchor, caplog):
+    made = convert(markdown(f"{anchor}\n\n## A heading\n\n[up](#0) and [again](#0)"))
+    assert sum(len(page.get("/Annots", [])) for page in made.pages) == 2
+    assert "A heading" in text_of(made) and not caplog.text
+
+
+def test_end_tags_may_be_left_out():
+    rows = "<table><tr><th>Name<th>Size<tr><td>$h_t$<td>100<tr><td><tt>p[t]</tt><td>79</table>"
+    assert "Name Size" in text_of(convert(markdown(f"{rows}\n\n<ul><li>one<li>two</ul>")))
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ['<svg width="9" height="9"/>', "<script><![CDATA[ '</svg>' ]]></script>", "<style>a>b {fill: '&amp;'}</style>"],
+)
+def test_a_drawing_in_html_ends_where_its_tree_ends(inside, caplog):
+    picture = f'<svg viewBox="0 0 200 80">{inside}<use xlink:href="#x"/><text y="9">inner text</text></svg >'
+    text = text_of(convert(shown(text_html=f"<div>before{picture}<p>after</div>")))
+    assert "before inner text after" in " ".join(text.split()) and not caplog.text
+
+
+def test_long_scripts_take_no_time_and_comments_hide_none():
+    script = "<script>" + "if (a<b) {}" * 200_000 + "</script>"
+    assert "after" in text_of(convert(shown(text_html=f"<!-- <script> -->seen{script}<p>after")))
+
+
 def test_a_checkbox_and_a_line_break_are_seen():
     text = text_of(convert(markdown("- [x] done\n- [ ] open\n\none<br>two")))
     assert "\u2611 done" in text and "\u2610 open" in text and "one\ntwo" in text
