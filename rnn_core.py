@@ -103,6 +103,8 @@ class Vocabulary:
         The characters; character k has number k.
     size : int
         K, how many there are.
+    opening : str
+        A character for a network to read before it writes: a full stop, or where there is none, character 0.
     dtype : numpy.dtype
         The smallest unsigned integer type that holds every number: what `encode` returns.
     """
@@ -112,6 +114,7 @@ class Vocabulary:
     def __init__(self, text):
         self.chars = "".join(sorted(set(text)))
         self.size = len(self.chars)
+        self.opening = "." if "." in self.chars else self.chars[:1]
         self.dtype = np.min_scalar_type(max(self.size - 1, 0))
         self._codes = code_points(self.chars)
         self._numbers = np.zeros(self._codes.max(initial=0) + 1, self.dtype)  # by code point
@@ -273,10 +276,11 @@ def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float6
     seed : int or numpy.random.Generator
     dtype : dtype
         The type of the result; the numbers are drawn in float64 and then rounded, the same for every type.
-    scheme : {"normal", "scaled", "orthogonal"}
+    scheme : {"normal", "scaled", "orthogonal", "large U"}
         "normal": sigma for all three. "scaled": variance 1/(2m) for W, 1/(2K) for U, 1/m for V, so that the size of
         W h and V h does not depend on m. "orthogonal": as "scaled", but W is a random orthogonal matrix [5]_, so that
-        W h is as long as h.
+        W h is as long as h. "large U": variance 1 for U, so that each character moves the state far, 1/m for V, and W
+        is half an orthogonal matrix.
 
     Returns
     -------
@@ -291,12 +295,15 @@ def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float6
     m, K = params.hidden_size, params.vocab_size
     rng = np.random.default_rng(seed)
     scaled = 1 / np.sqrt(2 * m), 1 / np.sqrt(2 * K), 1 / np.sqrt(m)
-    deviations = {"normal": (sigma, sigma, sigma), "scaled": scaled, "orthogonal": scaled}
+    large_u = scaled[0], 1.0, scaled[2]
+    deviations = {"normal": (sigma, sigma, sigma), "scaled": scaled, "orthogonal": scaled, "large U": large_u}
     for weights, deviation in zip((params.W, params.U, params.V), choose("scheme", scheme, deviations), strict=True):
         weights[...] = deviation * rng.standard_normal(weights.shape)
-    if scheme == "orthogonal":
+    if scheme in ("orthogonal", "large U"):
         q, r = np.linalg.qr(params.W)
         params.W[...] = q * np.sign(np.diag(r))  # without the signs, not all orthogonal matrices are equally likely
+    if scheme == "large U":
+        params.W /= 2
     return params.astype(dtype)
 
 
@@ -744,7 +751,7 @@ def nucleus(p, top_p):
     return inside
 
 
-def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0, seed=0, h0=None):
+def synthesize(params, vocab, length=200, prompt=None, temperature=1.0, top_p=1.0, seed=0, h0=None):
     """Let the network write: draw x_{t+1} from p_t, and let it read that.
 
     Parameters
@@ -753,8 +760,9 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
     vocab : Vocabulary
     length : int
         How many characters to write.
-    prompt : str
-        What the network reads first; at least one character. It is not part of the result.
+    prompt : str, optional
+        What the network reads first; at least one character. It is not part of the result. `vocab.opening` if it is not
+        given.
     temperature, top_p : float
         See `draw`.
     seed : int, sequence of ints or numpy.random.Generator
@@ -788,6 +796,7 @@ def synthesize(params, vocab, length=200, prompt=".", temperature=1.0, top_p=1.0
 def characters(params, vocab, length, prompt, temperature, top_p, seed, h0):
     """Yield what `synthesize` returns, each character as soon as it is drawn; the first one checks the arguments."""
     params.check(vocab)
+    prompt = vocab.opening if prompt is None else prompt
     if not prompt:
         raise ValueError("The prompt is empty: give the network at least one character to read first.")
     if not (isinstance(length, numbers.Integral) and length >= 0):

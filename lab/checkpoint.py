@@ -16,7 +16,7 @@ from lab.training import Sample, warn
 from rnn_core import Params, Vocabulary, code_points
 
 
-def save_params(path, params, vocab):
+def save_params(path, params, vocab, about=""):
     """Save parameters and the characters they are for, as .npz. The file is complete or not there at all.
 
     Parameters
@@ -25,9 +25,12 @@ def save_params(path, params, vocab):
         A file that is there already is replaced.
     params : Params
     vocab : Vocabulary
+    about : str
+        What the network is and how good, in words, for `read_about`.
     """
     params.check(vocab)
-    _write_npz(path, flat=params.flat, hidden_size=params.hidden_size, chars=code_points(vocab.chars))
+    chars, about = code_points(vocab.chars), code_points(about)
+    _write_npz(path, flat=params.flat, hidden_size=params.hidden_size, chars=chars, about=about)
 
 
 def load_params(path):
@@ -51,11 +54,22 @@ def load_params(path):
         The file is damaged, or holds something else.
     """
     with _reading(path, "saved parameters") as file:
-        vocab = Vocabulary(file["chars"].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass"))
+        vocab = Vocabulary(_text(file["chars"]))
         return Params(int(file["hidden_size"]), vocab.size, file["flat"]), vocab
 
 
-def keep(params, vocab):
+def read_about(path):
+    """What `save_params` was told about a network; empty if that was nothing. It raises what `load_params` raises."""
+    with _reading(path, "saved parameters") as file:
+        return _text(file["about"]) if "about" in file else ""
+
+
+def _text(codes):
+    """The text with these code points."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def keep(params, vocab, about=""):
     """Leave a report's network beside its PDF: in build/lab4.npz, which `python -m lab.write` reads.
 
     The environment variable LAB4_BUILD names another folder. If nothing can be saved there, a warning says so, and the
@@ -63,13 +77,13 @@ def keep(params, vocab):
 
     Parameters
     ----------
-    params, vocab
+    params, vocab, about
         As for `save_params`.
     """
     path = Path(os.environ.get("LAB4_BUILD", "build")) / "lab4.npz"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_params(path, params, vocab)
+        save_params(path, params, vocab, about)
     except OSError as error:
         warn(f"The network could not be saved: {error}.", stacklevel=3)
 
@@ -126,6 +140,13 @@ class Checkpoint:
         self.path, self.every = Path(path).expanduser(), every
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"There is no folder {str(self.path.parent)!r} for a checkpoint: make it first.")
+
+    def planned(self):
+        """The number of steps that the run in the file was to make; None if the file is not there."""
+        if not self.path.exists():
+            return None
+        with _reading(self.path, "a checkpoint") as file:
+            return json.loads(str(file["settings"]))["steps"]
 
     def due(self, done):
         """Whether it is time to save after so many update steps."""

@@ -1,4 +1,4 @@
-"""Progress bars that vanish when the work is done; in a notebook they also show a curve and a text."""
+"""Progress bars that vanish when the work is done, with a text; in a notebook they also show a curve."""
 
 import math
 import sys
@@ -22,7 +22,7 @@ class View(NamedTuple):
     curve : ndarray (N,)
         In a notebook it is drawn below the bar; NaN where it is not known yet.
     text : str
-        In a notebook it stands below the curve.
+        In a notebook it stands below the curve; elsewhere each new one is written above the bar, and stays.
     """
 
     words: str
@@ -54,6 +54,14 @@ def bar(items, shown=True, view=None, **options):
         @property
         def format_dict(self):
             return super().format_dict | ({"prefix": view().words} if view else {})
+
+        written = ""
+
+        def display(self, *args, **kwargs):
+            if view and not CELL and (text := view().text) != self.written:
+                self.written = text  # first, because writing draws the bar again
+                self.write(text + "\n", file=self.fp)
+            return super().display(*args, **kwargs)
 
     if CELL:
         look = {"file": _Notebook(CELL, view), "position": 0, "mininterval": 0.5}

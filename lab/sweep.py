@@ -17,6 +17,7 @@ from lab.progress import bar
 from lab.training import Reading, train
 
 EVERY = 100  # of the smooth losses, each 100th is kept
+FEW_STEPS, MANY_EPOCHS = 40_000, 40  # with fewer steps little is learned; in more epochs a short book, by heart
 
 # Ways to train, by the arguments of `run`. Learning rates, chunks and the clipping of the last one were chosen by the
 # bits per character of the last 5 % of the training part, held out for that, with one seed.
@@ -38,6 +39,21 @@ BEST = {
     "clip": 0.1,
     "reading": {"batch_size": 64, "order": "chunks", "chunks": 640},
 }
+
+
+# Found by the same bits for a minute on one core, on the book that ships with the project
+MINUTE = {
+    "optimizer": partial(rnn.Adam, 0.005, beta2=0.99),
+    "schedule": "warm-up, linear",
+    "clip": 0.1,
+    "scheme": "large U",
+    "reading": {"batch_size": 32, "order": "chunks", "chunks": 320},
+    "hidden_size": 256,
+    "steps": 9000,
+}
+WAYS = {**SETTINGS, "best in a minute": MINUTE}
+RECIPES = {name: way for name, way in WAYS.items() if "reading" not in way}  # the notebook's `recipe` is one of these
+SHORTEST = 2_100  # characters of a book: of fewer, too little can be held out
 
 
 class Outcome(NamedTuple):
@@ -67,8 +83,45 @@ class Outcome(NamedTuple):
     h: np.ndarray
 
 
-# Of these the notebook's `recipe` names one; they read one sequence at a time, in the order of the book.
-RECIPES = {name: setting for name, setting in SETTINGS.items() if "reading" not in setting}
+def held_out_length(length):
+    """How many characters at the end of a book of that length are held out: 5%, of a very long one 100,000."""
+    return min(length - int(0.95 * length), 100_000)
+
+
+def plan(recipe, length, epochs=None, steps=None, hidden_size=None):
+    """What a recipe comes to for a book: how large a network, how many steps, and what each of them reads.
+
+    A recipe is made for a book the size of a novel. A short one is read more often, so that there are steps enough to
+    learn from, but not so often that the network learns it by heart.
+
+    Parameters
+    ----------
+    recipe : str
+        The name of one of `WAYS`.
+    length : int
+        The number of characters to train on.
+    epochs, steps, hidden_size : int, optional
+        What is not to be as the recipe has it.
+
+    Returns
+    -------
+    dict
+        A setting for `run`, with "steps", "hidden_size" and "reading".
+
+    Raises
+    ------
+    ValueError
+        There is no such recipe.
+    """
+    way = {"hidden_size": 100, "reading": {}, **rnn.choose("recipe", recipe, WAYS)}
+    reading = way["reading"]
+    if "chunks" in reading:  # of a short book, fewer: each has a thousand characters
+        way["reading"] = {**reading, "chunks": min(reading["chunks"], max(reading["batch_size"], length // 1000))}
+    per_epoch = max(1, length // (25 * reading.get("batch_size", 1)))
+    usual = min(max(3 * per_epoch, FEW_STEPS), way.get("steps", np.inf), MANY_EPOCHS * per_epoch)
+    way["steps"] = int(steps or (epochs or 0) * per_epoch or usual)
+    way["hidden_size"] = hidden_size or way["hidden_size"]
+    return way
 
 
 def prepare(setting, vocab_size, hidden_size=100, seed=0, dtype=np.float32):
@@ -87,7 +140,7 @@ def prepare(setting, vocab_size, hidden_size=100, seed=0, dtype=np.float32):
     options : dict
         With an optimiser of its own.
     """
-    options = {name: value for name, value in setting.items() if name not in ("scheme", "reading")}
+    options = {name: value for name, value in setting.items() if name not in ("scheme", "reading", "hidden_size")}
     params = rnn.init_params(vocab_size, hidden_size, scheme=setting["scheme"], seed=seed, dtype=dtype)
     return params, {**options, "optimizer": options["optimizer"]()}
 

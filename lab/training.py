@@ -28,6 +28,7 @@ from rnn_core import AdaGrad, Forward, Params, Vocabulary, check_ids, choose, fo
 SCHEDULES = {  # the learning rate, as a share of the first one, when this share of the steps is done
     "constant": lambda done: 1.0,
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+    "warm-up, linear": lambda done: min(30 * done, 1 - done),  # up in the first 3%, then straight down to 0
 }
 
 
@@ -313,9 +314,9 @@ def train(
     optimizer : object with step(params, grads, rate), optional
         AdaGrad() if it is not given. It serves one run only, because it remembers. Its attributes must be numbers and
         arrays: they go into the checkpoint.
-    schedule : {"constant", "cosine"}
-        How the learning rate goes from the first step to the last: as it is, or down to 0 along half a cosine, as in
-        [1]_ but without restarts.
+    schedule : {"constant", "cosine", "warm-up, linear"}
+        How the learning rate goes from the first step to the last: as it is; down to 0 along half a cosine, as in [1]_
+        but without restarts; or up in the first 3% of the steps and then down to 0 along a line.
     clip : float
         Every entry of the gradient is clipped to [-clip, clip].
     backward : function (params, x, y, fwd) -> Params

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from IPython.display import Markdown, display
 
-from lab.sweep import RECIPES
+from lab.sweep import RECIPES, SHORTEST
 from report.show import inline
 from rnn_core import choose
 
@@ -22,7 +22,6 @@ SHIPPED = {
     "hidden_size": 100,
     "seed": 0,
 }
-SHORTEST = 2_100  # characters of a book: of fewer, too little can be held out
 
 _strict = False
 

@@ -17,7 +17,7 @@ from small import IDS, VOCAB, Breaker, busy_bar, interrupting, same
 
 import rnn_core as rnn
 from lab import checkpoint, training
-from lab.checkpoint import Checkpoint, keep, load_params, save_params
+from lab.checkpoint import Checkpoint, keep, load_params, read_about, save_params
 from lab.training import Samples
 
 SETTINGS = {"steps": 60, "schedule": "cosine", "samples": Samples(VOCAB, 25, 20)}
@@ -41,7 +41,7 @@ def test_saved_parameters_come_back_bit_for_bit(tmp_path, dtype):
     assert known.chars == vocab.chars
     assert back.flat.dtype == dtype and (back.hidden_size, back.vocab_size) == (5, vocab.size)
     np.testing.assert_array_equal(back.flat, params.flat)
-    assert [path.name for path in tmp_path.iterdir()] == ["params.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["params.npz"] and read_about(tmp_path / "params.npz") == ""
 
 
 def test_a_damaged_parameter_file_is_refused_wherever_it_is_cut_or_flipped(tmp_path):

@@ -134,13 +134,15 @@ def test_init_params_draws_the_same_numbers_for_every_type():
     assert (rnn.init_params(8, 4, seed=8).flat != exact).any()
 
 
-@pytest.mark.parametrize("scheme", ["normal", "scaled", "orthogonal"])
+@pytest.mark.parametrize("scheme", ["normal", "scaled", "orthogonal", "large U"])
 def test_initialization_has_the_spread_that_its_scheme_states(scheme):
     m, K = 80, 60
     params = rnn.init_params(K, m, sigma=0.02, scheme=scheme)
     normal = {"W": 0.02, "U": 0.02, "V": 0.02}
     wanted = normal if scheme == "normal" else {"W": (2 * m) ** -0.5, "U": (2 * K) ** -0.5, "V": m**-0.5}
-    if scheme == "orthogonal":
+    if scheme == "large U":
+        wanted["U"], params.W[...] = 1, 2 * params.W
+    if scheme in ("orthogonal", "large U"):
         np.testing.assert_allclose(params.W @ params.W.T, np.eye(m), atol=1e-12)
         del wanted["W"]
     for name, deviation in wanted.items():

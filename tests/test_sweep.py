@@ -15,7 +15,8 @@ import pytest
 from small import IDS, VOCAB, interrupting, train
 
 import rnn_core as rnn
-from lab.sweep import EVERY, run, sweep
+from lab.sweep import EVERY, FEW_STEPS, MANY_EPOCHS, WAYS, held_out_length, plan, run, sweep
+from lab.training import Reading
 
 SETTINGS = {
     "AdaGrad": {"steps": 250, "scheme": "normal", "optimizer": rnn.AdaGrad},
@@ -23,6 +24,36 @@ SETTINGS = {
 }
 SEEDS = range(2)
 DATA = VOCAB, IDS[:700], IDS[700:]
+
+
+@pytest.mark.parametrize("recipe", WAYS)
+def test_a_short_book_is_read_more_often_than_a_novel_but_not_until_it_is_known_by_heart(recipe):
+    batch = WAYS[recipe].get("reading", {}).get("batch_size", 1)
+    lengths = [20_000, 200_000, 1_100_000, 10_000_000]
+    epochs = [round(plan(recipe, length)["steps"] * 25 * batch / length) for length in lengths]
+    assert epochs == sorted(epochs, reverse=True) and epochs[0] > 4 * epochs[-1] and epochs[0] <= MANY_EPOCHS
+    if "steps" not in WAYS[recipe]:
+        assert plan(recipe, 1_100_000)["steps"] >= FEW_STEPS
+
+
+@pytest.mark.parametrize("recipe", WAYS)
+@pytest.mark.parametrize("length", [1_890, 35_000, 2_000_000])
+def test_a_recipe_can_read_any_book(recipe, length):
+    way = plan(recipe, length)
+    assert Reading(np.zeros(length, int), **way["reading"]).steps_per_epoch >= 1
+
+
+def test_what_is_asked_for_takes_the_place_of_what_a_recipe_has():
+    assert plan("best in a minute", 10**6, steps=7, hidden_size=5) | {"steps": 7, "hidden_size": 5} == plan(
+        "best in a minute", 10**6, steps=7, hidden_size=5
+    )
+    assert plan("AdaGrad 0.1, N(0, 0.01²)", 2500, epochs=2)["steps"] == 200
+    with pytest.raises(ValueError, match="There is no recipe 'best': choose one of 'AdaGrad"):
+        plan("best", 1000)
+
+
+def test_a_twentieth_of_a_book_is_held_out_but_of_a_very_long_one_less():
+    assert [held_out_length(length) for length in (2_100, 1_169_699, 10**8)] == [105, 58_485, 100_000]
 
 
 def agree(a, b):

@@ -82,6 +82,12 @@ def test_random_places_are_all_in_the_book_and_each_is_fresh():
 def test_the_cosine_schedule_goes_from_the_full_rate_to_none():
     cosine = SCHEDULES["cosine"]
     assert cosine(0) == 1 and cosine(0.5) == pytest.approx(0.5) and cosine(1) == pytest.approx(0)
+
+
+def test_the_schedule_with_a_warm_up_rises_in_the_first_steps_and_then_falls_straight_to_none():
+    rate = SCHEDULES["warm-up, linear"]
+    assert rate(0) == 0 and rate(0.01) == pytest.approx(0.3) and max(map(rate, np.linspace(0, 1, 300))) > 0.95
+    assert rate(0.5) == 0.5 and rate(1) == 0
     assert SCHEDULES["constant"](0.7) == 1
 
 
@@ -259,7 +265,7 @@ def test_training_shows_epoch_and_smooth_loss(capsys, monkeypatch):
         ({"seq_length": 0}, "seq_length must be a whole number, 1 or more; it is 0"),
         ({"seq_length": len(IDS) - 1}, f"has {len(IDS)} characters; sequences of .* need at least {len(IDS) + 1}"),
         ({"samples": Samples(VOCAB, prompt="#")}, "'#'"),
-        ({"schedule": "linear"}, "no schedule 'linear': choose one of 'constant', 'cosine'"),
+        ({"schedule": "linear"}, "no schedule 'linear': choose one of 'constant', 'cosine', 'warm-up, linear'"),
         ({"order": "backwards"}, "no order 'backwards': choose one of 'book', 'chunks', 'random'"),
         ({"batch_size": 0}, "batch_size must be a whole number, 1 or more; it is 0"),
         ({"batch_size": 100}, "can't be cut into 100 pieces for 100 sequences of 25 at a time"),

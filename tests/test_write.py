@@ -28,6 +28,14 @@ def test_it_writes_the_prompt_and_what_synthesize_writes_after_it(network, capsy
     assert capsys.readouterr().out == f"fox{expected}\n"
 
 
+def test_about_says_what_the_network_is_and_writes_nothing(network, tmp_path, capsys):
+    save_params(tmp_path / "told.npz", *load_params(network), about="It has read a 漢 book.")
+    assert main([str(tmp_path / "told.npz"), "--about"]) == 0
+    assert main([network, "--about"]) == 0
+    said = capsys.readouterr().out
+    assert said == f"It has read a 漢 book.\n{network} does not say what it was trained on.\n"
+
+
 def test_each_character_is_written_before_the_next_is_drawn(network, monkeypatch):
     happened = []
     monkeypatch.setattr("rnn_core.draw", lambda *args: happened.append("drawn") or 0)
