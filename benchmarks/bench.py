@@ -1,7 +1,7 @@
 """How fast the network learns, beside other libraries that do the same work: `make bench`.
 
 One process on one core; what is compared takes turns of a few steps, so that a busy moment of the machine hits all
-alike. The results go into speed.json beside this file; `page.py` makes the page and the figure of them.
+alike. The results go to `lab.measured`; `page.py` makes the page and the figure of them.
 """
 # ruff: noqa: E402 - what the libraries are told must be set before they are loaded
 
@@ -16,22 +16,23 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import importlib.metadata
 import json
-import math
 import platform
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from ladder import rungs
+from limit import bare_step, bytes_moved, machine_limits, operations
 
 import rnn_core as rnn
 from lab.gradients import check_gradients
-from lab.limit import bare_step, bytes_moved, machine_limits, operations
-from lab.speed import interleave, rungs
+from lab.measured import SPEED, speed
 from lab.training import Reading, train
 
 HERE = Path(__file__).parent
@@ -253,6 +254,30 @@ def book_of(K, length=200_000):
     return rng.permutation(K)[rng.choice(K, length, p=p / p.sum())].astype(np.uint16)
 
 
+def interleave(runs, steps, seconds, rounds=1000):
+    """Measure several ways to train in turn, again and again, so that a busy moment of the machine hits all alike.
+
+    Parameters
+    ----------
+    runs : dict of str: function (steps) -> (losses, seconds)
+    steps : int
+        How many update steps a turn has.
+    seconds, rounds : float, int
+        No further round begins after this time, or so many rounds; there are at least three.
+
+    Returns
+    -------
+    dict of str: ndarray (rounds,)
+        Microseconds per update step, turn by turn.
+    """
+    for run in runs.values():
+        run(steps)  # the first turn is slow everywhere: caches, compilers
+    turns, started = [], time.perf_counter()
+    while len(turns) < 3 or (len(turns) < rounds and time.perf_counter() - started < seconds):
+        turns.append([1e6 * run(steps)[1] / steps for run in runs.values()])
+    return dict(zip(runs, np.transpose(turns), strict=True))
+
+
 def compare(vocab, ids, able):
     """The microseconds per update step of each contestant: a row for each K, dtype and B, see `summary`."""
     rows = []
@@ -364,13 +389,26 @@ def machine():
 
 
 def autograd_error(vocab, ids):
-    """The largest relative error of `backward` against PyTorch's autograd, at the point of Table 1; NaN without it."""
+    """{"autograd": the largest relative error of `backward`, at the point of Table 1}; nothing without PyTorch."""
     try:
         from lab.autograd import autograd
     except ImportError:
-        return math.nan
+        return {}
     point = rnn.init_params(vocab.size, 10), ids[:T], ids[1 : T + 1], np.zeros(10)
-    return max(row.relative_error for row in check_gradients(*point, numerical=autograd(*point)))
+    return {"autograd": max(row.relative_error for row in check_gradients(*point, numerical=autograd(*point)))}
+
+
+def keep_older(result, before):
+    """Add to a result what only the one before it has, since a library is missing now, with the day and the machine."""
+    when, older = f"{before['date']}, {before['processor']}", result["older"]
+    rows = {(row["K"], row["dtype"], row["B"]): row for row in before["turns"]}
+    for row in result["turns"]:
+        was = rows.get((row["K"], row["dtype"], row["B"]), {"us": {}})
+        for name in [name for name in CONTESTANTS if name in was["us"] and name not in row["us"]]:
+            row["us"][name], row["ratio"][name] = was["us"][name], was["ratio"][name]
+            older[name] = before["older"].get(name, when)
+    if "autograd" in before and "autograd" not in result:
+        result["autograd"], older["autograd"] = before["autograd"], before["older"].get("autograd", when)
 
 
 def main():
@@ -379,12 +417,14 @@ def main():
     text = rnn.read_book(BOOK)
     vocab = rnn.Vocabulary(text)
     ids = vocab.encode(text)
-    result = machine() | {"memory_mb": memory(), "limits": limits()}
+    result = {"date": f"{date.today()}"} | machine() | {"memory_mb": memory(), "limits": limits()}
     result["turns"] = compare(vocab, ids, available(vocab, ids))
     result["growth"] = growth(vocab, ids, 1e9 * result["limits"]["gflops"])
     result["check_seconds"], result["synthesis_seconds"] = check_and_write(vocab, ids)
-    result["autograd"] = autograd_error(vocab, ids)
-    (HERE / "speed.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result |= autograd_error(vocab, ids) | {"older": {}}
+    if SPEED.exists():
+        keep_older(result, speed())
+    SPEED.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

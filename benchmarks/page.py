@@ -1,11 +1,10 @@
 """Make the page of the benchmarks, README.md, and its figures of what `bench.py` and `training.py` measured."""
 
-import json
-
 import matplotlib.pyplot as plt
 from bench import BARE, BASE, GROWTH, HERE
+from limit import operations
 
-from lab.limit import operations
+from lab.measured import older, speed
 from report.figures import speed_bars
 from report.show import COLOURS, LINES, use_house_style
 
@@ -109,6 +108,7 @@ def page(result):
         "targets": table(["", "aim", "measured", "met"], "lrrl", targets(result)),
         "where": f"{result['processor']}, {result['system']}, one core",
         "versions": ", ".join(f"{name} {version}" for name, version in result["versions"].items()),
+        "older": f" Measured earlier: {older(result)}." if result["older"] else "",
         "turns": ", ".join(f"{row['steps']} for B = {B}" for B, row in turns_of(result, 79).items()),
         "peak": f"{result['limits']['gflops']:.0f}",
         "bandwidth": f"{result['limits']['gigabytes']:.1f}",
@@ -130,7 +130,7 @@ def draw_growth(result):
 
 
 def main():
-    result = json.loads((HERE / "speed.json").read_text(encoding="utf-8"))
+    result = speed()
     use_house_style()
     for name, fig in (("speed", speed_bars(result["turns"])), ("growth", draw_growth(result))):
         with plt.rc_context({"svg.hashsalt": "lab"}):

@@ -3,9 +3,9 @@
     python benchmarks/training.py                  all parts, over half an hour on two cores
     python benchmarks/training.py reset lengths    these two
 
-What every run came to is in training.json beside this file as soon as the run ends, with its setting, its seed and the
+What every run came to is in lab/measured/training.json as soon as the run ends, with its setting, its seed and the
 machine; the report reads it from there. What was measured with the same setting is kept: take it out of the file to
-measure it anew. The best recipe leaves its parameters, too, in best.npz.
+measure it anew. The best recipe leaves its parameters, too, in best.npz beside it.
 """
 
 import json
@@ -18,15 +18,13 @@ from bench import BOOK, HERE, machine
 
 import rnn_core as rnn
 from lab.checkpoint import Checkpoint, save_params
+from lab.measured import BEST_PARAMS, BEST_RECIPE, CURVE_EVERY, LONG_RUNS, STEPS_PER_EPOCH
 from lab.memory import basins
-from lab.results import LONG_RUNS
-from lab.sweep import BEST, SETTINGS, run
+from lab.sweep import BEST, EVERY, SETTINGS, run
 from lab.yardsticks import NGram
 
-RESULTS = LONG_RUNS
-BEST_PARAMS = HERE / "best.npz"
 UNFINISHED = HERE.parent / "build"  # checkpoints of runs that take minutes
-THREE_EPOCHS, ONE_EPOCH = 133_344, 44_448  # update steps at B = 1, T = 25
+THREE_EPOCHS = 3 * STEPS_PER_EPOCH
 
 
 def three_times(ids):
@@ -55,7 +53,7 @@ PARTS = {  # for each way to train: the arguments of `lab.sweep.run` and, under 
     "recipes": {
         "Adam 0.001, scaled": {**SETTINGS["Adam 0.001, scaled"], "steps": THREE_EPOCHS},
         "Adam 0.002, cosine, orthogonal": {**ADAM, "steps": THREE_EPOCHS},
-        "Adam 0.008, cosine, orthogonal, B = 64, 640 chunks, clipped to 0.1": {**BEST, "steps": 132_000},
+        BEST_RECIPE: {**BEST, "steps": 132_000},
     },
     # What does setting the state to zero cost, and what makes the network fail there?
     "reset": {
@@ -136,11 +134,12 @@ def measure(part, name, seed):
         "seconds": round(outcome.seconds, 1),
     }
     if part == "reset":
-        before = run({**setting, "steps": ONE_EPOCH}, *arguments)  # the same run, as it is when the second epoch begins
+        # The same run, as it is when the second epoch begins
+        before = run({**setting, "steps": STEPS_PER_EPOCH}, *arguments)
         result |= basins(before.params, ids, before.h)
-        if seed == 0:  # every 500th
-            result["curve"] = outcome.smooth_losses[::5].round(2).tolist()
-    if name == list(PARTS["recipes"])[-1] and seed == 0:
+        if seed == 0:
+            result["curve"] = outcome.smooth_losses[:: CURVE_EVERY // EVERY].round(2).tolist()
+    if name == BEST_RECIPE and seed == 0:
         save_params(BEST_PARAMS, outcome.params, vocab)
         result["text"] = rnn.synthesize(outcome.params, vocab, 1000, ".", seed=seed, h0=outcome.h)
     return result
@@ -151,7 +150,7 @@ def main(*parts):
     if unknown:
         sys.exit(f"There is no part {min(unknown)!r}: choose from {', '.join(PARTS)}.")
     UNFINISHED.mkdir(exist_ok=True)
-    stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    stored = json.loads(LONG_RUNS.read_text(encoding="utf-8")) if LONG_RUNS.exists() else {}
 
     def kept(part, name):
         """What was measured with the same setting."""
@@ -167,7 +166,7 @@ def main(*parts):
             jobs += [(part, name, n) for n in SEEDS[part] for name in ways if str(n) not in ways[name]["seeds"]]
 
     def save():
-        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        LONG_RUNS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     save()
     outcomes = joblib.Parallel(n_jobs=-1, return_as="generator")(joblib.delayed(measure)(*job) for job in jobs)

@@ -49,3 +49,14 @@ BUGS = [
         "g = _rows(fwd.p) / 1\n    g[rows, y.ravel()] -= 1",
     ),
 ]
+
+
+def bug(name):
+    """The bug of the gallery that has this name.
+
+    Raises
+    ------
+    ValueError
+        There is none; the message lists those that there are.
+    """
+    return rnn_core.choose("bug", name, {bug.name: bug for bug in BUGS})

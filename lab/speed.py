@@ -9,18 +9,12 @@ References
    inner product, whatever the order of its sum).
 """
 
-import json
-import time
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 import rnn_core as rnn
 from lab import plain
-from lab.training import Reading, train
-
-MEASURED = Path(__file__).parent.parent / "benchmarks" / "speed.json"
 
 
 def as_the_equations(params, x, y, h0):
@@ -107,80 +101,6 @@ GRADIENTS = {
 }
 
 
-def learn(gradient, params, ids, steps, seq_length=25, one_vector=False):
-    """Train with AdaGrad as the course states it, from the beginning of a book.
-
-    Parameters
-    ----------
-    gradient : function (params, x, y, h0) -> (loss, h_T, (dW, dU, dV, db, dc))
-    params : Params
-        Where to start. They are copied.
-    ids : int array (N,)
-        The book, at least as long as the steps that will be made.
-    steps, seq_length : int
-    one_vector : bool
-        The optimiser treats all numbers alike: give it one vector, and it makes one pass in place of five.
-
-    Returns
-    -------
-    losses : ndarray (steps,)
-        In nats per sequence.
-    seconds : float
-    """
-    params, grads, optimizer, T = params.copy(), params.copy(), rnn.AdaGrad(), seq_length
-    squares = [np.zeros_like(weights) for weights in params]
-    h, losses, started = np.zeros_like(params.b), np.empty(steps), time.perf_counter()
-    for n in range(steps):
-        x, y = ids[n * T : (n + 1) * T], ids[n * T + 1 : (n + 1) * T + 1]
-        losses[n], h, new = gradient(params, x, y, h)
-        if one_vector:
-            for room, g in zip(grads, new, strict=True):
-                room[...] = g
-            np.clip(grads.flat, -5, 5, out=grads.flat)
-            optimizer.step(params, grads)
-        else:
-            for weights, g, g2 in zip(params, new, squares, strict=True):
-                np.clip(g, -5, 5, out=g)
-                g2 += g * g
-                weights -= optimizer.eta * g / np.sqrt(g2 + 1e-8)
-    return losses, time.perf_counter() - started
-
-
-def rungs(vocab, ids, hidden_size=100, seq_length=25, seed=0, dtype=np.float64):
-    """The ladder: the name of each rung, and a function that trains on it.
-
-    Parameters
-    ----------
-    vocab : rnn_core.Vocabulary
-    ids : int array (N,)
-        The book, at least as long as the steps that will be made.
-    hidden_size, seq_length : int
-        m and T.
-    seed : int
-        Of the first parameters, which are the same for all.
-    dtype : dtype
-        Of all rungs: float32 halves the bytes, and so it is no rung.
-
-    Returns
-    -------
-    dict of str: function (steps) -> (losses, seconds)
-    """
-    params = rnn.init_params(vocab.size, hidden_size, seed=seed, dtype=dtype)
-
-    def core(steps):
-        run = train(params, Reading(ids, seq_length), steps=steps, progress=False)
-        return run.losses, run.seconds
-
-    def plainly(name, **options):
-        return lambda steps: learn(GRADIENTS[name], params, ids, steps, seq_length, **options)
-
-    *names, last, fast = GRADIENTS
-    return {name: plainly(name) for name in (*names, last)} | {
-        "one vector for the optimiser": plainly(last, one_vector=True),
-        fast: core,
-    }
-
-
 class Agreement(NamedTuple):
     """How far one step on a rung is from the equations as they stand in float64.
 
@@ -219,8 +139,13 @@ def agreement(vocab, ids, hidden_size=100, seq_length=25, seed=0):
 
     Parameters
     ----------
-    vocab, ids, hidden_size, seq_length, seed
-        As for `rungs`; ids must have T + 1 characters.
+    vocab : rnn_core.Vocabulary
+    ids : int array (N,)
+        A text of T + 1 characters or more.
+    hidden_size, seq_length : int
+        m and T.
+    seed : int
+        Of the parameters.
 
     Returns
     -------
@@ -248,38 +173,3 @@ def agreement(vocab, ids, hidden_size=100, seq_length=25, seed=0):
 
 def _flat(grads):
     return np.concatenate([np.ravel(g) for g in grads])
-
-
-def interleave(runs, steps, seconds, rounds=1000):
-    """Measure several ways to train in turn, again and again, so that a busy moment of the machine hits all alike.
-
-    Parameters
-    ----------
-    runs : dict of str: function (steps) -> (losses, seconds)
-    steps : int
-        How many update steps a turn has.
-    seconds, rounds : float, int
-        No further round begins after this time, or so many rounds; there are at least three.
-
-    Returns
-    -------
-    dict of str: ndarray (rounds,)
-        Microseconds per update step, turn by turn.
-    """
-    for run in runs.values():
-        run(steps)  # the first turn is slow everywhere: caches, compilers
-    turns, started = [], time.perf_counter()
-    while len(turns) < 3 or (len(turns) < rounds and time.perf_counter() - started < seconds):
-        turns.append([1e6 * run(steps)[1] / steps for run in runs.values()])
-    return dict(zip(runs, np.transpose(turns), strict=True))
-
-
-def measured():
-    """What `make bench` measured last, a dict: benchmarks/speed.json."""
-    return json.loads(MEASURED.read_text(encoding="utf-8"))
-
-
-def ratios(result, K=79, dtype="float32"):
-    """The median time of an update step in steps of rnn_core: {(name, B): ratio}, from `measured`."""
-    rows = [row for row in result["turns"] if (row["K"], row["dtype"]) == (K, dtype)]
-    return {(name, row["B"]): median for row in rows for name, (_, median, _) in row["ratio"].items()}

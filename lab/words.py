@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections import Counter
-from pathlib import Path
 
 MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.category(char)[0] == "M")
 LETTERS = rf"[^\W\d_]+(?:[{MARKS}]+[^\W\d_]*)*"
@@ -28,15 +27,6 @@ def word_set(text):
 def frequent(text, count):
     """The characters that occur most often in a text, most frequent first."""
     return [char for char, _ in Counter(text).most_common(count)]
-
-
-def file_marks(path):
-    """What `rnn_core.read_book` takes away from a file: (how many line ends are not LF alone, whether it is marked).
-
-    The mark is the byte-order mark that some editors put at the beginning.
-    """
-    data = Path(path).expanduser().read_bytes()
-    return data.count(b"\r"), data.startswith(b"\xef\xbb\xbf")
 
 
 def word_share(text, known, least=2):

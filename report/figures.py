@@ -121,9 +121,9 @@ def models(bits, own, networks, ngrams, caption):
     bits, own : dict of str to float
         Bits per character held out of the yardsticks, and of the networks, which stand out.
     networks : list of (int, sequence of float)
-        `lab.results.long_sizes`: the number of parameters of a network, and its bits, one a seed.
+        `lab.measured.long_sizes`: the number of parameters of a network, and its bits, one a seed.
     ngrams : list of (int, float)
-        `lab.results.long_counts`: the number of counts, and the bits, for the orders 1, 2, ...
+        `lab.measured.long_counts`: the number of counts, and the bits, for the orders 1, 2, ...
     caption : str
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.15))
@@ -225,7 +225,7 @@ def reset(ways, shown, boundary, every, caption, seed=0):
     Parameters
     ----------
     ways : dict of str to list of dict
-        `lab.results.long_runs("reset")`.
+        `lab.measured.long_runs("reset")`.
     shown : sequence of str
         The ways whose curves are drawn, three at most.
     boundary, every : int
@@ -347,7 +347,7 @@ def speed_bars(turns, K=79, dtype="float32"):
     Parameters
     ----------
     turns : list of dict
-        What benchmarks/speed.json has under "turns".
+        What `lab.measured.speed` has under "turns".
     K, dtype
         Which of them: all bars are for one alphabet and one type.
 

@@ -4,6 +4,7 @@ A sentence that is always true is an f-string in `say`. One that depends on how 
 says what must hold, and is left out where it does not. In the report that ships with the project every claim must hold.
 """
 
+import inspect
 from pathlib import Path
 
 from IPython.display import Markdown, display
@@ -66,8 +67,8 @@ def claim(holds, sentence):
     ----------
     holds : bool
         Whether it is.
-    sentence : str
-        Markdown.
+    sentence : str, or function () -> str
+        Markdown. A function is called only where it holds: for a sentence that cannot be built elsewhere.
 
     Returns
     -------
@@ -79,8 +80,11 @@ def claim(holds, sentence):
         It does not hold, although the book and the settings are those that the report ships with.
     """
     if _strict and not holds:
-        raise AssertionError(f"This claim of the report does not hold: {sentence!r}")
-    return sentence if holds else ""
+        said = inspect.getsource(sentence).strip() if callable(sentence) else repr(sentence)
+        raise AssertionError(f"This claim of the report does not hold: {said}")
+    if not holds:
+        return ""
+    return sentence() if callable(sentence) else sentence
 
 
 def say(*sentences, at=None):

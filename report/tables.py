@@ -115,7 +115,7 @@ def full_length(runs, caption):
     Parameters
     ----------
     runs : dict of str to dict
-        `lab.results.full_length`.
+        `lab.measured.full_length`.
     caption : str
 
     Returns

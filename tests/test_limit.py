@@ -1,11 +1,11 @@
 """The limits of a step: its NumPy calls do all the work of a step, and the counts are those of the formulas."""
 
+import limit
 import numpy as np
 import pytest
 from small import IDS, VOCAB
 
 import rnn_core as rnn
-from lab import limit
 from lab.training import Reading, train
 
 

@@ -12,6 +12,7 @@ from small import BOOK as SMALL_BOOK
 
 import rnn_core as rnn
 from lab.checkpoint import load_params
+from lab.measured import LONG_RUNS
 
 BOOK = 2 * SMALL_BOOK
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -30,9 +31,9 @@ def training(monkeypatch, tmp_path):
         "recipes": {"other": few, "best": {**few, "steps": 20}},
     }
     for name, value in {
-        "BOOK": tmp_path / "book.txt", "RESULTS": tmp_path / "training.json", "BEST_PARAMS": tmp_path / "best.npz",
+        "BOOK": tmp_path / "book.txt", "LONG_RUNS": tmp_path / "training.json", "BEST_PARAMS": tmp_path / "best.npz",
         "UNFINISHED": tmp_path / "build", "PARTS": parts, "SEEDS": {"reset": range(2), "recipes": range(1)},
-        "ONE_EPOCH": 10,
+        "STEPS_PER_EPOCH": 10, "BEST_RECIPE": "best",
     }.items():  # fmt: skip
         monkeypatch.setattr(script, name, value)
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
@@ -41,7 +42,7 @@ def training(monkeypatch, tmp_path):
 
 def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parameters(training):
     training.main()
-    results = json.loads(training.RESULTS.read_text(encoding="utf-8"))
+    results = json.loads(training.LONG_RUNS.read_text(encoding="utf-8"))
     assert list(results) == ["ngrams", "reset", "recipes"]
     assert len(results["ngrams"]) == 7
     assert set(results["reset"]["machine"]) == {"processor", "system", "versions"}
@@ -58,15 +59,15 @@ def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parame
 
 def test_a_part_can_be_measured_alone_and_what_is_there_is_kept(training, capsys):
     training.main("recipes")
-    before = json.loads(training.RESULTS.read_text(encoding="utf-8"))
+    before = json.loads(training.LONG_RUNS.read_text(encoding="utf-8"))
     assert list(before) == ["ngrams", "recipes"]
     del before["recipes"]["ways"]["other"]["seeds"]["0"]
     before["recipes"]["ways"]["best"]["seeds"]["0"]["bits"] = "kept"
-    training.RESULTS.write_text(json.dumps(before), encoding="utf-8")
+    training.LONG_RUNS.write_text(json.dumps(before), encoding="utf-8")
     capsys.readouterr()
     training.main("recipes")
     assert capsys.readouterr().out.startswith("recipes, other, seed 0:")
-    after = json.loads(training.RESULTS.read_text(encoding="utf-8"))["recipes"]["ways"]
+    after = json.loads(training.LONG_RUNS.read_text(encoding="utf-8"))["recipes"]["ways"]
     assert after["best"]["seeds"]["0"]["bits"] == "kept"
     assert after["other"]["seeds"]["0"]["bits"] > 0
 
@@ -92,7 +93,7 @@ def test_a_setting_is_written_in_words_and_numbers(training):
 def test_the_results_in_the_repository_are_those_of_the_settings_in_the_script(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     training = importlib.import_module("training")
-    results = json.loads((BENCHMARKS / "training.json").read_text(encoding="utf-8"))
+    results = json.loads(LONG_RUNS.read_text(encoding="utf-8"))
     assert list(results) == ["ngrams", *training.PARTS]
     np.testing.assert_allclose(results["ngrams"], training.ngrams())
     for part, ways in training.PARTS.items():

@@ -187,4 +187,3 @@ def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_li
     pages = pypdf.PdfReader(house / "build" / "lab4.pdf").pages
     before, _, after = "".join(page.extract_text() for page in pages).partition("2 The model")
     assert f"{len(BOOK):,} characters" in before and "Åsa" in before and after
-    assert ("CR LF; they are read as line feeds" in before) == (ends == b"\r\n")

@@ -1,17 +1,26 @@
 """The rules of the notebook: what a cell may be, and that its settings are those that every claim must hold for."""
 
 import ast
+import copy
 import re
+import symtable
+import zlib
 from pathlib import PurePosixPath
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import nbformat
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
+from small import BOOK, IDS, VOCAB
 from test_project import ROOT
 
+import rnn_core as rnn
+from lab import bugs, gradients, sweep
 from report.say import SHIPPED
 
 SOURCE = (ROOT / "lab4.ipynb").read_text(encoding="utf-8")
@@ -98,3 +107,78 @@ def test_a_false_claim_fails_the_notebook_and_is_left_out_on_another_book(monkey
     assert said(SHIPPED | {"book": "another.txt"}) == "It was said."
     with pytest.raises(CellExecutionError, match=r"does not hold: 'One is more than two\.'"):
         said(SHIPPED)
+
+
+def test_every_name_is_given_by_one_cell():
+    """So any cell can be run again, at any time."""
+    given = {}
+    for cell in CODE:
+        table = symtable.symtable(cell.source, cell.id, "exec")
+        for name in (symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()):
+            assert name == "_" or given.setdefault(name, cell.id) == cell.id, name
+
+
+def test_what_needs_no_number_is_written_in_markdown():
+    for call in (node for cell in CODE for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)):
+        if ast.unparse(call.func) == "say":
+            assert not [ast.unparse(sentence) for sentence in call.args if isinstance(sentence, ast.Constant)]
+
+
+@pytest.mark.slow
+def test_every_cell_can_be_run_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    monkeypatch.setenv("LAB4_BUILD", str(tmp_path))
+    (tmp_path / "book.txt").write_text(BOOK * 5, encoding="utf-8")
+    twice = copy.deepcopy(NOTEBOOK)
+    twice.cells = [nbformat.v4.new_code_cell(cell.source) for cell in CODE for _ in range(2)]
+    few = f"book, steps, hidden_size = {str(tmp_path / 'book.txt')!r}, 60, 10"
+    twice.cells.insert(2, nbformat.v4.new_code_cell(few))
+    ExecutePreprocessor(kernel_name="python3").preprocess(twice, {"metadata": {"path": str(ROOT)}})
+
+
+# Cells that run in this process, on a small book; what they show is nowhere, and what they say is kept
+
+
+def run(cells, **names):
+    """The sentences of some cells, after the imports and with these names."""
+    sources, said = {cell.id: cell.source for cell in CODE}, []
+    small = {"seed": 0, "seq_length": 25, "hidden_size": 10, "vocab": VOCAB, "ids": IDS, "in_bits": 1, "tables": Mock()}
+    names = small | {"training_ids": np.tile(IDS, 3), "held_out_ids": IDS} | names
+    exec(sources["imports"].replace("figures, show, tables", "show"), names)
+    names["say"] = lambda *sentences: said.extend(sentences)
+    for cell in cells:
+        exec(sources[cell], names)
+    return said
+
+
+def test_more_recipes_before_and_behind_change_no_sentence(monkeypatch):
+    def outcomes(ways, seeds, *_):  # what a way comes to depends on its name alone
+        return {name: [SimpleNamespace(bits=zlib.crc32(name.encode()) % 997)] for name in ways}
+
+    monkeypatch.setattr(sweep, "sweep", outcomes)
+    another, said = {"optimizer": rnn.Adam, "scheme": "scaled"}, []
+    for settings in (sweep.SETTINGS, {"another": another, **sweep.SETTINGS, "and another": another}):
+        monkeypatch.setattr(sweep, "SETTINGS", settings)
+        cells = ["sweep", "further-says", "batches-say", "full-length-says"]
+        said.append(run(cells, quick=100, run=SimpleNamespace(done=100)))
+    assert said[0] == said[1] and len(said[0]) == 5 and "With 16 sequences" in said[0][2]
+
+
+def test_more_bugs_before_and_behind_change_no_sentence_but_their_number(monkeypatch, capsys):
+    def training(params, *_, backward=rnn.backward, **options):  # the loss that it comes to depends on the gradient
+        fwd = rnn.forward(params, IDS[:25], IDS[1:26], np.ones(10))
+        loss = np.linalg.norm(backward(params, IDS[:25], IDS[1:26], fwd).flat)
+        return SimpleNamespace(smooth_losses=[loss])
+
+    monkeypatch.setattr("lab.training.train", training)
+    _, *better_point = gradients.check_points()[1]
+    usual_point = rnn.init_params(VOCAB.size, 10), IDS[:25], IDS[1:26], np.zeros(10)
+    numerical = {name: gradients.numerical_gradient(*usual_point, method=name) for name in ("central", "complex-step")}
+    given = {"better_point": better_point, "usual_point": usual_point, "numerical": numerical}
+    another, said, printed = bugs.Bug("another", "np.dot(g.T, h, out=out.V)", "out.V[...] = 0"), [], []
+    for gallery in (bugs.BUGS, [another, *bugs.BUGS, another._replace(name="and another")]):
+        monkeypatch.setattr(bugs, "BUGS", gallery)
+        said.append(run(["gallery", "missed", "own-loss", "own-check", "slip-runs", "slip-says"], **given))
+        printed.append(capsys.readouterr().out)
+        assert f"of the {len(gallery)} bugs" in said[-1].pop(1)
+    assert said[0] == said[1] and printed[0] == printed[1] != ""

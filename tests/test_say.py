@@ -36,6 +36,15 @@ def test_a_false_claim_fails_the_report_that_ships_and_names_the_sentence():
     assert say.claim(False, "It is so.") == ""
 
 
+def test_a_sentence_that_cannot_be_built_everywhere_is_built_only_where_it_holds():
+    found = {"here": 3}
+    assert say.claim("here" in found, lambda: f"It is {found['here']}.") == "It is 3."
+    assert say.claim("there" in found, lambda: f"It is {found['there']}.") == ""
+    say.settings(**say.SHIPPED)
+    with pytest.raises(AssertionError, match=r"does not hold: .*It is \{found\['there'\]\}\."):
+        say.claim("there" in found, lambda: f"It is {found['there']}.")
+
+
 def test_a_place_further_up_gets_the_paragraph():
     class Handle:
         def update(self, paragraph):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.words import distinct_share, file_marks, frequent, main_names, word_count, word_set, word_share, words
+from lab.words import distinct_share, frequent, main_names, word_count, word_set, word_share, words
 
 BOOK = (
     "Then Wren ran. The bell, said Wren, and Oskar heard Wren; so Oskar said the bell. I saw Oskar, and the Bell rang. "
@@ -47,10 +47,3 @@ def test_a_word_set_is_in_lower_case():
 
 def test_the_most_frequent_characters_come_first():
     assert frequent("abcabb", 2) == ["b", "a"]
-
-
-def test_the_marks_of_a_file_are_its_other_line_ends_and_its_byte_order_mark(tmp_path):
-    (tmp_path / "book.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
-    assert file_marks(tmp_path / "book.txt") == (2, True)
-    (tmp_path / "book.txt").write_bytes(b"one\n")
-    assert file_marks(tmp_path / "book.txt") == (0, False)

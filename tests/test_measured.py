@@ -1,0 +1,68 @@
+"""What was measured and stored: the report finds all that it shows."""
+
+import numpy as np
+import pytest
+from test_project import ROOT
+
+import rnn_core as rnn
+from lab import measured
+from lab.training import Reading
+
+
+def test_the_runs_of_full_length_have_an_entry_for_each_seed():
+    runs = measured.full_length()
+    assert len(runs) > 1
+    for run in runs.values():
+        seeds = {len(run[name]) for name in ("lowest", "last", "bits")}
+        assert len(seeds) == 1 and min(seeds) >= 5 and run["characters"] % (25 * run["steps"]) == 0
+        assert all(low <= last for low, last in zip(run["lowest"], run["last"], strict=True))
+
+
+def test_the_state_of_the_best_network_is_that_at_the_end_of_the_training_text():
+    book = rnn.read_book(ROOT / "data" / "the_drowned_bell.txt")
+    vocab = rnn.Vocabulary(book)
+    ids = vocab.encode(book[:20_000])
+    ((params, then, h),) = measured.best_reader(vocab, ids[:10_000], ids[10_000:]).values()
+    assert then is not None and rnn.bits_per_character(params, then, h) < 3
+    assert measured.best_reader(rnn.Vocabulary("abc"), ids, ids) == {}
+    assert len(measured.best_text()) == 1000 and set(measured.best_text()) <= set(vocab.chars)
+
+
+def test_lengths_sizes_and_counts_are_numbers():
+    assert {1, 25, 100} <= set(measured.long_lengths())
+    parameters, bits = zip(*measured.long_sizes(), strict=True)
+    assert list(parameters) == sorted(parameters) and all(0 < b < 8 for of_seeds in bits for b in of_seeds)
+    assert list(measured.long_counts()) == [1, 2, 3, 4, 5, 6, 7]
+    counts, bits = zip(*measured.long_counts().values(), strict=True)
+    assert list(counts) == sorted(counts) and list(bits) == sorted(bits, reverse=True)
+
+
+def test_counts_for_the_same_bits_are_interpolated_between_the_orders():
+    counts = {1: (10, 4.0), 2: (1000, 2.0)}
+    factors = measured.counts_for_the_same_bits([(50, [3.0, 3.0]), (5, [2.0]), (5, [1.0])], counts)
+    assert factors == pytest.approx([np.sqrt(10 * 1000) / 50, 200])
+
+
+def test_an_epoch_has_the_steps_that_reading_the_book_takes():
+    ids = np.zeros(int(0.95 * len(rnn.read_book(ROOT / "data" / "the_drowned_bell.txt"))), np.uint8)
+    assert measured.STEPS_PER_EPOCH == Reading(ids).steps_per_epoch
+
+
+def test_ratios_are_the_medians_of_one_alphabet_and_type():
+    turns = [
+        {"K": 79, "dtype": "float32", "B": 1, "ratio": {"PyTorch": [5.0, 6.0, 7.0]}},
+        {"K": 79, "dtype": "float64", "B": 1, "ratio": {"PyTorch": [9.0, 9.0, 9.0]}},
+    ]
+    assert measured.ratios({"turns": turns}) == {("PyTorch", 1): 6.0}
+
+
+def test_what_the_report_says_of_speed_was_measured():
+    ratios = measured.ratios(measured.speed())
+    assert ratios["rnn_core", 1] == 1 and ratios["PyTorch, eager", 64] > 0 and measured.speed()["autograd"] < 1e-12
+
+
+def test_what_is_older_than_the_rest_is_named_with_its_day_and_machine():
+    assert measured.older({"older": {"JAX": "2026-11-28, a CPU", "PyTorch": "2026-11-27"}}) == (
+        "JAX (2026-11-28, a CPU); PyTorch (2026-11-27)"
+    )
+    assert measured.older({"older": {}}) == ""
