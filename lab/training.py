@@ -247,49 +247,20 @@ class Training:
             self.best_params.flat[:], self.best_h[...] = self.params.flat, h
 
     def write(self, samples):
-        """Add a sample, unless the parameters are so large that the network can't write: training is about to stop."""
+        """Add a sample, unless the parameters are so large that the network can't write; return the seconds it took."""
+        began = time.perf_counter()
         h = self.h.reshape(-1, self.params.hidden_size)[0].copy()
         options = {"seed": (samples.seed, 1, self.done), "h0": h}
-        try:
+        with suppress(FloatingPointError):  # training is about to stop
             text = synthesize(self.params, samples.vocab, samples.length, samples.prompt, **options)
-        except FloatingPointError:
-            return
-        self.samples.append(Sample(self.done, float(self.smooth_loss), text, self.params.copy(), h))
+            self.samples.append(Sample(self.done, float(self.smooth_loss), text, self.params.copy(), h))
+        return time.perf_counter() - began
 
     def view(self, steps_per_epoch):
         """What to show of it while it runs: a `lab.progress.View`."""
         words = f"epoch {max(1, math.ceil(self.done / steps_per_epoch))}, smooth loss {self.smooth_loss:.2f}"
         text = f"Step {self.samples[-1].step:,}:\n{self.samples[-1].text}" if self.samples else ""
         return View(words, self.smooth_losses, text)
-
-
-@contextmanager
-def _deferred_interrupt():
-    """Let SIGINT (Kernel > Interrupt, Ctrl-C) set an event instead of cutting an update step in two."""
-    asked = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    # Only the main thread may set a handler. None: it was not set from Python; SIG_IGN: it is to be ignored.
-    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
-        yield asked
-        return
-    signal.signal(signal.SIGINT, lambda *_: asked.set())
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _errors_end(run):
-    """Let an error in a later step than the first end training, so that what was learned until then is not lost."""
-    try:
-        yield
-    except Exception as error:
-        if run.done == 0:
-            raise
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        cause = f"{type(error).__name__} in line {place.lineno} of {place.name}: {error}".removesuffix(": ")
-        run.stopped = f"step {run.done:,}: {cause}"
 
 
 def train(
@@ -362,32 +333,12 @@ def train(
     >>> run.done, bool(run.smooth_losses[-1] < 0.9 * run.smooth_losses[0])
     (700, True)
     """
-    _check_whole(epochs=epochs, steps=steps)
-    if not clip > 0:
-        raise ValueError(f"clip must be above 0 (np.inf does not clip), it is {clip}.")
-    check_ids(reading.ids, params.vocab_size, "the book")
-    params.check(samples and samples.vocab)
-    if samples:
-        _check_whole(every=samples.every)
-        samples.vocab.encode(samples.prompt)
-    rate = choose("schedule", schedule, SCHEDULES)
-    optimizer = optimizer or AdaGrad()
-    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
-        raise TypeError(f"optimizer must be an object with step(params, grads, rate), as AdaGrad(), not {optimizer!r}.")
-
-    steps = steps or epochs * reading.steps_per_epoch
-    h = np.zeros((*reading.shape[1:], params.hidden_size), params.flat.dtype)
-    run = Training(params.copy(), h, np.full(steps, np.nan), np.full(steps, np.nan), params.copy(), h.copy())
+    steps, optimizer, rate = _checked(params, reading, epochs, steps, optimizer, schedule, clip, samples)
+    run = _before_the_first_step(params, reading, steps)
     if checkpoint is not None:
-        settings = {
-            "book": reading.ids, "seq_length": reading.seq_length, "batch_size": reading.batch_size,
-            "order": reading.order, "chunks": reading.chunks, "seed": reading.seed, "first parameters": params.flat,
-            "hidden_size": params.hidden_size, "dtype": str(params.flat.dtype), "steps": steps, "schedule": schedule,
-            "clip": clip, "optimizer": type(optimizer).__name__, **vars(optimizer), "kind of samples": samples,
-            "backward": getattr(backward, "__qualname__", type(backward).__name__),
-        }  # fmt: skip
+        settings = _made_with(params, reading, steps, optimizer, schedule, clip, backward, samples)
         checkpoint.resume(run, optimizer, settings)
-    params, fwd = run.params, Forward(params, reading.shape)
+    params, h, fwd = run.params, run.h, Forward(params, reading.shape)
     if backward is rnn_core.backward:
         backward = partial(backward, out=params.copy())
     view = partial(run.view, reading.steps_per_epoch)
@@ -405,9 +356,7 @@ def train(
                     break
                 run.note(fwd.loss, h)
                 if samples and run.done % samples.every == 0:
-                    began = time.perf_counter()
-                    run.write(samples)
-                    started += time.perf_counter() - began  # not a part of training
+                    started += run.write(samples)  # not a part of training
                 grads.flat.clip(-clip, clip, out=grads.flat)
                 optimizer.step(params, grads, rate(run.done / steps))
                 h[...] = fwd.h[-1]
@@ -418,19 +367,87 @@ def train(
                 if interrupt.is_set() and run.done < steps:
                     run.stopped = "interrupted"
                     break
-        if broken := _not_finite(params):  # the update itself went wrong: an absurd learning rate
-            if run.stopped in ("", "interrupted"):
-                run.stopped = f"step {run.done:,}: {broken}"
-            params.flat[:] = run.best_params.flat
-        if run.stopped not in ("", "interrupted"):
-            warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", stacklevel=3)
-        elif checkpoint is not None:
+        _keep_what_was_learned(run)
+        if checkpoint is not None and run.stopped in ("", "interrupted"):
             checkpoint.save(run, optimizer)
         if samples and not (run.samples and run.samples[-1].step == run.done):
             run.write(samples)
+    return run
+
+
+def _checked(params, reading, epochs, steps, optimizer, schedule, clip, samples):
+    """The number of steps, the optimiser and the schedule, or one sentence about what is wrong."""
+    _check_whole(epochs=epochs, steps=steps)
+    if not clip > 0:
+        raise ValueError(f"clip must be above 0 (np.inf does not clip), it is {clip}.")
+    check_ids(reading.ids, params.vocab_size, "the book")
+    params.check(samples and samples.vocab)
+    if samples:
+        _check_whole(every=samples.every)
+        samples.vocab.encode(samples.prompt)
+    rate = choose("schedule", schedule, SCHEDULES)
+    optimizer = optimizer or AdaGrad()
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"optimizer must be an object with step(params, grads, rate), as AdaGrad(), not {optimizer!r}.")
+    return steps or epochs * reading.steps_per_epoch, optimizer, rate
+
+
+def _before_the_first_step(params, reading, steps):
+    """A run that has done nothing yet, with room for its losses."""
+    h = np.zeros((*reading.shape[1:], params.hidden_size), params.flat.dtype)
+    return Training(params.copy(), h, np.full(steps, np.nan), np.full(steps, np.nan), params.copy(), h.copy())
+
+
+def _made_with(params, reading, steps, optimizer, schedule, clip, backward, samples):
+    """All that a run depends on: a checkpoint is good for these settings only."""
+    return {
+        "book": reading.ids, "seq_length": reading.seq_length, "batch_size": reading.batch_size,
+        "order": reading.order, "chunks": reading.chunks, "seed": reading.seed, "first parameters": params.flat,
+        "hidden_size": params.hidden_size, "dtype": str(params.flat.dtype), "steps": steps, "schedule": schedule,
+        "clip": clip, "optimizer": type(optimizer).__name__, **vars(optimizer), "kind of samples": samples,
+        "backward": getattr(backward, "__qualname__", type(backward).__name__),
+    }  # fmt: skip
+
+
+def _keep_what_was_learned(run):
+    """After the last step: the best parameters where the last are spoiled, and the losses that there are."""
+    if broken := _not_finite(run.params):  # the update itself went wrong: an absurd learning rate
+        if run.stopped in ("", "interrupted"):
+            run.stopped = f"step {run.done:,}: {broken}"
+        run.params.flat[:] = run.best_params.flat
+    if run.stopped not in ("", "interrupted"):
+        warn(f"Training stopped at {run.stopped}; what was learned until then is kept.", stacklevel=4)
     noted = np.isfinite(run.losses).sum()
     run.losses, run.smooth_losses = run.losses[:noted], run.smooth_losses[:noted]
-    return run
+
+
+@contextmanager
+def _deferred_interrupt():
+    """Let SIGINT (Kernel > Interrupt, Ctrl-C) set an event instead of cutting an update step in two."""
+    asked = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    # Only the main thread may set a handler. None: it was not set from Python; SIG_IGN: it is to be ignored.
+    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
+        yield asked
+        return
+    signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _errors_end(run):
+    """Let an error in a later step than the first end training, so that what was learned until then is not lost."""
+    try:
+        yield
+    except Exception as error:
+        if run.done == 0:
+            raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        cause = f"{type(error).__name__} in line {place.lineno} of {place.name}: {error}".removesuffix(": ")
+        run.stopped = f"step {run.done:,}: {cause}"
 
 
 def _not_finite(params, loss=0.0, grads=None):
