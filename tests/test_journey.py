@@ -19,18 +19,15 @@ import numpy as np
 import pypdf
 import pytest
 import typst
+from browser import axe, launched, playwright
 from PIL import Image
 
 from report.paper.formulas import translate
 from report.paper.page import IMPORT, TEMPLATE
 
-playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install --editable '.[browser]'")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: pip install --editable '.[browser]'")
-
 ROOT = Path(__file__).parent.parent
 SEEN = ROOT / "build" / "journey"
 NOTEBOOK = nbformat.read(ROOT / "lab4.ipynb", as_version=4)
-BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # else cells out of view may not be drawn
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},  # else a question covers the page
@@ -56,9 +53,6 @@ FORMULAS = [
     r"\sqrt[3]{x} \le y \ne z \approx w \in \mathbb{R}^{m \times K}",
     r"\mathbf{W}^T \mathcal{L} \boldsymbol{\theta}",
 ]
-
-if not BROWSER:
-    pytest.skip("no browser: neither Chromium nor Chrome is on the PATH", allow_module_level=True)
 
 
 def captions(kind):
@@ -118,7 +112,7 @@ def address(process, home, patience=60):
 @pytest.fixture(scope="module")
 def page(server):
     """The notebook in JupyterLab, after Run > Run All Cells."""
-    with playwright.sync_playwright() as play, play.chromium.launch(executable_path=BROWSER) as browser:
+    with launched() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 1600})
         try:
             page.goto(server)
