@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from lab import memory
-from lab.checkpoint import load_params
+from lab.checkpoint import load_params, read_about
 from lab.training import warn
+from lab.units import detectors
 
 TEMPLATE = Path(__file__).with_name("live.html")
 ROOM = 1_900_000  # characters for the networks in base64, so that the page stays under 2 MB
@@ -27,7 +28,7 @@ PASSAGE = 600  # characters of the text held out that the page shows
 POINTS = 600  # of the curve of the smooth loss
 
 
-def page(params, vocab, h=None, *, book="", way="", held_out="", yardsticks=None, run=None, run_way="", in_bits=1.0):
+def page(params, vocab, h=None, *, about="", held_out="", yardsticks=None, run=None, run_about="", in_bits=1.0):
     """The page of a network, with as much as is known of it.
 
     Parameters
@@ -36,8 +37,8 @@ def page(params, vocab, h=None, *, book="", way="", held_out="", yardsticks=None
     vocab : rnn_core.Vocabulary
     h : array (m,), optional
         The hidden state from which it reads and writes; zeros if it is not given.
-    book, way : str
-        What it has read, and how it was trained: plain text.
+    about : str
+        What it is and how good: plain text.
     held_out : str
         Text of the book that it has not read: the page shows its beginning, what the network needs for all of it, and
         the units that know where in it they are.
@@ -45,8 +46,8 @@ def page(params, vocab, h=None, *, book="", way="", held_out="", yardsticks=None
         What other models need for the text held out, in bits per character.
     run : lab.training.Training, optional
         A run with samples: the page shows what its network wrote on the way, as far as there is room.
-    run_way : str
-        How that one was trained; `params` may come from another run.
+    run_about : str
+        How that one was trained, a part of a sentence; `params` may come from another run.
     in_bits : float
         The factor that turns a loss of the run into bits per character.
 
@@ -68,9 +69,8 @@ def page(params, vocab, h=None, *, book="", way="", held_out="", yardsticks=None
     samples = run.samples if run else []
     on_the_way = _fitting(samples, ROOM - len(best["flat"]), in_bits)
     data = {
-        "book": book,
-        "way": way,
-        "run_way": run_way,
+        "about": about,
+        "run_about": run_about,
         "chars": vocab.chars,
         "prompt": _prompt(passage, vocab),
         "networks": [*on_the_way, best],
@@ -85,19 +85,11 @@ def page(params, vocab, h=None, *, book="", way="", held_out="", yardsticks=None
 
 
 def _known(params, ids, h, text):
-    """The bits per character of a text, and the units that tell where in it they are; None and none if it is short."""
+    """The bits per character of a text, and the units that tell where in it one is; None and none if it is short."""
     if len(ids) < 2:
         return None, []
-    made, units = memory.read(params, ids, h), []
-    half = len(made.h) // 2
-    for question, label in memory.positions(text).items():
-        label = label[:-1]
-        if {len({*part.tolist()}) for part in (label[:half], label[half:])} != {2}:
-            continue
-        if found := memory.find_detector(made.h[:half], label[:half]):
-            accuracy = memory.balanced_accuracy(found.says(made.h[half:]), label[half:])
-            units.append({"question": question, "unit": found.unit, "sign": found.sign, "accuracy": accuracy})
-    return float(made.bits.mean()), units
+    made = memory.read(params, ids, h)
+    return float(made.bits.mean()), [found._asdict() for found in detectors(made.h, ids[:-1], text[:-1])]
 
 
 def _network(name, params, h, bits, step=None, dtype=np.float32):
@@ -144,10 +136,10 @@ def _curve(bits):
 
 
 def _prompt(passage, vocab):
-    """How the page begins to write: with the first words of a passage; without one, with a full stop."""
+    """How the page begins to write: with the first words of a passage."""
     if words := re.match(r"\s*\S.{,30}(?!\S)", passage):
         return words[0]
-    return passage[:10] or ("." if "." in vocab.chars else vocab.chars[0])
+    return passage[:10] or vocab.opening
 
 
 def _filled(template, data):
@@ -191,7 +183,7 @@ def main(arguments=None):
     out = Path(given.out) if given.out else file.with_name(f"{file.stem}-live.html")
     try:
         params, vocab = load_params(file)
-        out.write_text(page(params, vocab), encoding="utf-8", newline="\n")
+        out.write_text(page(params, vocab, about=read_about(file)), encoding="utf-8", newline="\n")
     except (OSError, ValueError, RuntimeError) as error:  # the last: nobody has that home folder
         return str(error)
     print(f"The network writes in {out}")
