@@ -1,19 +1,25 @@
 """What the README shows of the report that ships: its PDF, page 1, the figure of the loss, and some of the text.
 
     python -m report.pictures
+    python -m report.pictures build/lab4-live.html
 
-takes them from the outputs that are stored in lab4.ipynb; nothing is run.
+takes them from the outputs that are stored in lab4.ipynb; nothing is run. With the page of a network it takes pictures
+of that, too, in a real browser.
 """
 
+import argparse
 import html
+import io
 import itertools
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
 import nbformat
 import typst
 from bs4 import BeautifulSoup
+from PIL import Image
 
 from report.paper import PAPER
 from report.paper.exporter import export
@@ -93,12 +99,48 @@ def samples_table(notebook, steps):
     return "\n".join(["<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
 
 
+def installed_browser():
+    """The path of Chromium or Chrome; None if neither is installed."""
+    return next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+
+
+def live_picture(page, scheme):
+    """A picture of the network writing in its page. It needs the extra [browser], and Chromium or Chrome.
+
+    Parameters
+    ----------
+    page : Path
+        As `report.live` leaves it.
+    scheme : {"light", "dark"}
+
+    Returns
+    -------
+    bytes
+        A WebP, two pixels for each of the page.
+    """
+    from playwright.sync_api import sync_playwright  # an extra
+
+    with sync_playwright() as play, play.chromium.launch(executable_path=installed_browser()) as browser:
+        view = {"viewport": {"width": 800, "height": 900}, "device_scale_factor": 2, "color_scheme": scheme}
+        tab = browser.new_page(**view)
+        tab.goto(page.resolve().as_uri())
+        shown = io.BytesIO(tab.locator("#write figure").screenshot())
+    picture = io.BytesIO()
+    Image.open(shown).convert("RGB").save(picture, "webp", quality=80)
+    return picture.getvalue()
+
+
 def _outputs(notebook):
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def main():
+def main(arguments=None):
     """What the command does."""
+    parser = argparse.ArgumentParser(prog="python -m report.pictures", description="Make what the README shows.")
+    parser.add_argument("page", type=Path, nargs="?", help="the page of a network, to be shown as well")
+    page = parser.parse_args(arguments).page
+    for scheme in ("light", "dark") if page else ():
+        (ROOT / "report" / f"live-{scheme}.webp").write_bytes(live_picture(page, scheme))
     notebook = nbformat.read(ROOT / "lab4.ipynb", as_version=4)
     pdf = export(notebook, ROOT)
     (ROOT / "report" / "lab4.pdf").write_bytes(pdf)

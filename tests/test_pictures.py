@@ -8,9 +8,12 @@ import pytest
 import typst
 from notebooks import notebook, text_of, words
 from PIL import Image
+from small import VOCAB
 from test_project import ROOT
 
-from report.pictures import STEPS, figure_picture, page_picture, samples_table
+from report.live import page
+from report.pictures import STEPS, figure_picture, live_picture, page_picture, samples_table
+from rnn_core import init_params
 
 
 @pytest.mark.parametrize(("number", "colour"), [(1, (255, 0, 0)), (2, (0, 0, 255))])
@@ -42,3 +45,15 @@ def test_the_readme_shows_what_the_notebook_that_ships_holds():
         if cell.id in ("loss-says", "versions"):
             (said,) = (output.data["text/markdown"] for output in cell.outputs)
             assert words(said.partition("(Figure")[0]) in printed
+
+
+def test_a_page_is_photographed_in_light_and_in_dark(tmp_path):
+    import browser  # noqa: F401, here: it skips where there is none
+
+    (tmp_path / "page.html").write_text(page(init_params(VOCAB.size, 5), VOCAB), encoding="utf-8")
+    grounds = []
+    for scheme in ("light", "dark"):
+        picture = Image.open(io.BytesIO(live_picture(tmp_path / "page.html", scheme))).convert("L")
+        assert picture.width > 1400 and picture.height > 800
+        grounds.append(picture.getpixel((40, 60)))
+    assert grounds[0] > 200 > 60 > grounds[1]

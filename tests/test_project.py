@@ -138,7 +138,7 @@ def test_what_is_imported_is_declared():
     """Nothing comes along by chance with another package, but for what an extra or Jupyter's own code brings."""
     called = {"beautifulsoup4": "bs4", "pillow": "pil", "pypandoc-binary": "pypandoc", "ipython": "ipython"}
     declared = {called.get(name, name.replace("-", "_")) for name in requirement_names(project()["dependencies"])}
-    optional = {"torch", "jax", "numba", "distributed"}
+    optional = {"torch", "jax", "numba", "distributed", "playwright"}
     imported = set()
     for path in [ROOT / "rnn_core.py", *ROOT.glob("lab/**/*.py"), *ROOT.glob("report/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
