@@ -1,4 +1,6 @@
-"""Eight classic bugs in back-propagation through time, each a change of a line or two in the right `backward`.
+"""Classic bugs in back-propagation through time, each a change of a line or two in the right `backward`.
+
+BUGS are the eight that the report shows, MORE are others that people make, so that a check can name them.
 
 The wrong versions are made from the source of the right one, so that there is no second copy of it to keep in step.
 """
@@ -49,6 +51,25 @@ BUGS = [
         "g = _rows(fwd.p) / 1\n    g[rows, y.ravel()] -= 1",
     ),
 ]
+
+MORE = [
+    Bug("No tanh'", "delta_t *= dtanh_t", "pass"),
+    Bug(
+        "tanh' missing in what is carried",
+        "delta_t *= dtanh_t",
+        "delta_t, kept = delta_t.copy(), delta_t; kept *= dtanh_t",
+    ),
+    Bug("tanh' without the square, 1 - h", "np.square(fwd.h[1:], out=fwd.dtanh)", "fwd.h[1:]"),
+    Bug("sigmoid' in place of tanh', h (1 - h)", "np.subtract(1, np.square(fwd.h[1:], out=fwd.dtanh), out=fwd.dtanh)",
+        "np.multiply(fwd.h[1:], 1 - fwd.h[1:], out=fwd.dtanh)"),
+    Bug("tanh of h once more, in tanh'", "np.square(fwd.h[1:], out=fwd.dtanh)", "np.tanh(fwd.h[1:]) ** 2"),
+    Bug("tanh' of the step before", "np.square(fwd.h[1:], out=fwd.dtanh)", "np.square(fwd.h[:-1], out=fwd.dtanh)"),
+    Bug("tanh' of the last step in each", "np.square(fwd.h[1:], out=fwd.dtanh)", "np.square(fwd.h[-1])"),
+    Bug("The loop over t run forward", "in fwd.steps_back", "in reversed(fwd.steps_back)"),
+    Bug("delta carried without W", "delta_t.dot(W, out=carried)", "carried[...] = delta_t"),
+    Bug("All h one array", "h_prev, h, delta = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.delta)",
+        "fwd.h[:] = fwd.h[-1]; h_prev, h, delta = _rows(fwd.h[:-1]), _rows(fwd.h[1:]), _rows(fwd.delta)"),
+]  # fmt: skip
 
 
 def bug(name):

@@ -158,27 +158,27 @@ def check_gradients(
     comparisons = []
     for point in [Point("here", params, x, y, h0)] if all(given) else check_points():
         fwd = forward(*point[1:])
-        arrays, analytic = paired(point.params, backward(*point[1:4], fwd) if gradients is None else gradients)
+        arrays, analytic, _ = paired(point.params, backward(*point[1:4], fwd) if gradients is None else gradients)
         expected = numerical
         if expected is None:
             expected = numerical_gradient(*point[1:], eps, method, entries, seed, progress)
-        _, expected = paired(point.params, expected)
+        _, expected, _ = paired(point.params, expected)
         for name, values in expected.items():
             if np.isnan(values).all():
                 raise ValueError(f"The numerical gradient of {name} is NaN throughout: compute it anew.")
         loss = float(fwd.loss)
-        comparisons.append(compare(point.name, arrays, analytic, expected, loss, method, tolerance, *point[2:]))
-    return GradientCheck(comparisons, method, recognise)
+        comparisons.append(compare(point.name, arrays, analytic, expected, loss, method, tolerance, point[2:]))
+    return GradientCheck(comparisons, method, [recognise])
 
 
-def check(loss, params, gradients, x, y, h0=None, **options):
+def check(loss, params, gradients, x, y, *h0, **options):
     """`lab.gradcheck.check` of code that computes what this lab's network does: it names the bugs of the gallery, too.
 
     Parameters
     ----------
     loss, params, gradients, **options
         As for `lab.gradcheck.check`.
-    x, y, h0 : array
+    x, y, *h0 : array
         The characters that were read, those that should have come out, and the first state (zeros if it is not given).
         Characters are numbers or one-hot, arrays in any layout, states rows or columns.
 
@@ -186,4 +186,4 @@ def check(loss, params, gradients, x, y, h0=None, **options):
     -------
     lab.gradcheck.table.GradientCheck
     """
-    return gradcheck.check(loss, params, gradients, x, y, h0, recognise=recognise, **options)
+    return gradcheck.check(loss, params, gradients, x, y, *h0, recognise=[recognise], **options)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lab.bugs import BUGS
+from lab.bugs import BUGS, MORE
 from rnn_core import Params, backward, forward
 
 
@@ -47,7 +47,7 @@ class _Network(NamedTuple):
 
 def recognise(comparison):
     """Tell which array is which by trying: the arrangement in which the right gradients are the numerical ones."""
-    if comparison.x is None or len(comparison.params) != len(Params.names):
+    if len(comparison.args) < 2 or len(comparison.params) != len(Params.names):
         return None
     for params, layout in _arrangements(comparison.params):
         for x, y, h0 in _sequences(comparison, params.hidden_size):
@@ -81,9 +81,10 @@ def _arrangements(arrays):
 
 def _sequences(comparison, hidden_size):
     """All ways to read x, y and h0 as `forward` takes them."""
-    for x, y in product(_readings(comparison.x), _readings(comparison.y)):
+    text, target, *states = comparison.args
+    for x, y in product(_readings(text), _readings(target)):
         shape = (*x.shape[1:], hidden_size)
-        h0 = np.zeros(shape) if comparison.h0 is None else np.asarray(comparison.h0)
+        h0 = np.asarray(states[0]) if states and states[0] is not None else np.zeros(shape)
         if x.shape == y.shape and h0.size == prod(shape):
             for state in (h0, h0.T):
                 yield x, y, state.reshape(shape)
@@ -114,12 +115,11 @@ def _known_mistakes(comparison, network):
         return np.linalg.norm(given - mistaken) <= 1e-6 * np.linalg.norm(mistaken - meant)
 
     with np.errstate(all="ignore"):
-        steps = list(_single_steps(network, fwd))  # before the bugs write into fwd
-        for bug in BUGS:
-            if explained(comparison.params, bug.backward(params, x, y, fwd)):
+        for bug in (*BUGS, *MORE):  # some write into what forward has left
+            if explained(comparison.params, bug.backward(params, x, y, forward(params, x, y, h0))):
                 for name in causes:
                     causes[name].append(f'exactly what the bug "{bug.name}" gives')
-        for cause, gradients in steps:
+        for cause, gradients in _single_steps(network, fwd):
             for name in causes:
                 if explained([name], gradients):
                     causes[name].append(cause)

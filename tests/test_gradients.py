@@ -205,7 +205,7 @@ def test_the_gradient_check_shows_a_bar_for_each_parameter(capsys, monkeypatch):
         ({"eps": -1e-5}, "eps must be above 0"),
         ({"eps": np.nan}, "eps must be above 0"),
         ({"eps": np.inf}, "eps must be above 0"),
-        ({"entries": 0}, "entries must be 1 or more"),
+        ({"entries": 0}, "entries must be a whole number, 1 or more"),
         ({"method": "forward"}, "no method 'forward': choose one of 'central', 'extrapolated', 'complex-step'"),
     ],
 )

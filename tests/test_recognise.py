@@ -11,8 +11,8 @@ from lab.bugs import BUGS
 from lab.gradients import check, check_gradients
 
 
-def said(loss, params, gradients, **kwargs):
-    return check(loss, params, gradients, progress=False, **kwargs).diagnosis
+def said(loss, params, gradients, x, y, *h0, **kwargs):
+    return check(loss, params, gradients, x, y, *h0, progress=False, **kwargs).diagnosis
 
 
 LAYOUTS = ["columns", "rows", "unnamed", "numbers"]
@@ -27,17 +27,15 @@ def said_of_handout(grads, problem, mean=False, layout="columns", **kwargs):
 
     if layout == "rows":
         X_rows, Y_rows = (np.moveaxis(Z, 0, -1) for Z in (X, Y))
-        point = {"x": X_rows, "y": Y_rows, "h0": h0.T}
-        return said(
-            lambda p: loss(handout.turned(p)), handout.turned(network), handout.turned(grads), **point, **kwargs
-        )
+        point = X_rows, Y_rows, h0.T
+        return said(lambda p: loss(handout.turned(p)), handout.turned(network), handout.turned(grads), *point, **kwargs)
     if layout == "unnamed":
         names = list(network)
         network, grads = ([arrays[name] for name in names] for arrays in (network, grads))
-        return said(lambda p: loss(dict(zip(names, p, strict=True))), network, grads, x=X, y=Y, h0=h0, **kwargs)
+        return said(lambda p: loss(dict(zip(names, p, strict=True))), network, grads, X, Y, h0, **kwargs)
     if layout == "numbers":
-        return said(loss, network, grads, x=X.argmax(axis=0).T, y=Y.argmax(axis=0).T, h0=h0, **kwargs)
-    return said(loss, network, grads, x=X, y=Y, h0=h0, **kwargs)
+        return said(loss, network, grads, X.argmax(axis=0).T, Y.argmax(axis=0).T, h0, **kwargs)
+    return said(loss, network, grads, X, Y, h0, **kwargs)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -93,14 +91,14 @@ def test_steps_that_are_not_counted_are_named(steps, words, name, B):
 def test_without_a_cause_the_pattern_of_what_is_wrong_says_where_to_look():
     problem = handout.make(m=4, K=3, T=3)
     for names, words in [
-        ("bcUWV", "everything flows from g_t = p_t - y_t, so the error is there"),
-        ("bUW", "V and c are right, so g_t = p_t - y_t is, and the error is in the recurrence of delta_t = dL/da_t"),
-        ("cV", "the error is in the sums of g_t = p_t - y_t"),
+        ("bcUWV", "everything flows from g_t = dL/do_t, so the error may be there"),
+        ("bUW", "V and c are right, so g_t = dL/do_t is, and the error is in the recurrence of delta_t = dL/da_t"),
+        ("cV", "the error is in the sums of g_t = dL/do_t"),
         ("W", "so the error is in the sum of delta_t h_{t-1}^T: which h, from which step on"),
         ("U", "so the error is in the sum of delta_t x_t^T: which x, repeated characters"),
         ("V", "so the error is in the sum of g_t h_t^T: which h, from which step on"),
         ("b", "delta_t = dL/da_t is right, so the error is in its sum, which may lack a step"),
-        ("c", "g_t = p_t - y_t is right, so the error is in its sum, which may lack a step"),
+        ("c", "g_t = dL/do_t is right, so the error is in its sum, which may lack a step"),
         ("cW", "look at the first step that they share"),
     ]:
         grads = handout.gradients(*problem)
@@ -113,7 +111,7 @@ def test_without_a_cause_the_pattern_of_what_is_wrong_says_where_to_look():
 def test_what_is_not_the_network_of_the_lab_is_said():
     network, X, Y, h0 = problem = handout.make()
     grads = handout.gradients(*problem, bug=0)
-    unknown = "this is not the network of the lab: its known bugs were not looked for."
+    unknown = "the network is not recognised: only simple changes were looked for."
     for x, y, state in [
         (X[:, ::-1], Y, h0),  # another text
         (X, Y, h0[:-1]),  # another size
@@ -124,8 +122,8 @@ def test_what_is_not_the_network_of_the_lab_is_said():
         (np.zeros((0, 7)), np.zeros((0, 7)), h0),  # nothing
         (np.ones((2, 2, 2), int), Y, h0),  # too much
     ]:
-        assert said(lambda p: handout.loss(p, X, Y, h0), network, grads, x=x, y=y, h0=state).endswith(unknown)
-    assert said(lambda w: (w**2).sum(), np.ones(3), np.ones(3), x=X, y=Y).endswith(unknown)
+        assert said(lambda p: handout.loss(p, X, Y, h0), network, grads, x, y, state).endswith(unknown)
+    assert said(lambda w: (w**2).sum(), np.ones(3), np.ones(3), X, Y).endswith(unknown)
 
 
 def test_the_plain_code_of_the_lab_passes_and_its_bugs_are_named():
@@ -135,9 +133,9 @@ def test_the_plain_code_of_the_lab_passes_and_its_bugs_are_named():
     def loss(p):
         return plain.forward(p, x, y, h0)[0]
 
-    assert said(loss, tuple(params), grads, x=x, y=y, h0=h0, entries=9) == "Every gradient agrees."
+    assert said(loss, tuple(params), grads, x, y, h0, entries=9) == "Every gradient agrees."
     wrong = BUGS[0].backward(params, x, y, rnn.forward(params, x, y, h0))
-    words = said(loss, tuple(params), tuple(wrong), x=x, y=y, h0=h0, entries=9)
+    words = said(loss, tuple(params), tuple(wrong), x, y, h0, entries=9)
     assert words == f'array 0, array 1 and array 3 are wrong: exactly what the bug "{BUGS[0].name}" gives.'
 
 

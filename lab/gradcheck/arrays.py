@@ -1,40 +1,49 @@
-"""Arrays by name, in whatever they come: a dict, a list, a tuple, an array, or any object."""
+"""Arrays by name, in whatever they come: dicts, lists, tuples, arrays, objects, PyTorch's modules, one in another."""
 
 import copy
+import numbers
+import re
+import types
 
 import numpy as np
 
+_NO_CONTAINER = str, bytes, numbers.Number, np.generic, type, types.ModuleType, types.FunctionType, types.MethodType
+
 
 def named(arrays, what="params"):
-    """The arrays by name; those in a list or a tuple have the names "array 0", "array 1" and so on.
+    """The arrays by name: of a flat list "array 0", "array 1" and so on, of what is nested the path, "layers[1].W".
 
     Parameters
     ----------
-    arrays : dict, list, tuple, namedtuple, ndarray or object
-        Of an object, the attributes that are arrays. One that holds others (they are views of it) is left out.
+    arrays : dict, list, tuple, namedtuple, ndarray, tensor, module or object
+        They may be nested. Of an object the attributes that are, or hold, arrays; one that holds others (they are views
+        of it) is left out.
     what : str, optional
         What the message calls it.
 
     Returns
     -------
     dict of str to ndarray
-        The arrays themselves, not copies; numbers and nested lists as arrays.
+        The arrays themselves, not copies; numbers and nested lists of numbers as arrays. Each array is there once.
 
     Raises
     ------
     ValueError
-        There are none.
+        There are none, or one is an np.matrix.
     """
-    if isinstance(arrays, np.ndarray):
-        found = {"params": arrays}
-    elif isinstance(arrays, dict):
-        found = {str(name): np.asarray(values) for name, values in arrays.items()}
-    elif isinstance(arrays, list | tuple):
-        names = getattr(arrays, "_fields", [f"array {i}" for i in range(len(arrays))])
-        found = dict(zip(names, map(np.asarray, arrays), strict=True))
-    else:
-        found = _attributes(arrays)
-        found = {name: it for name, it in found.items() if not any(other.base is it for other in found.values())}
+    arrays = _boxed(arrays)
+    found = dict(_leaves(arrays, "", set()))
+    if isinstance(arrays, list | tuple) and all(re.fullmatch(r"\[\d+\]", name) for name in found):
+        found = {f"array {name[1:-1]}": it for name, it in found.items()}
+    for name, it in found.items():
+        if isinstance(it, np.matrix):
+            raise ValueError(
+                f"{name or what} is an np.matrix, whose * is another product: make it an array, np.asarray."
+            )
+    if "" in found:
+        return {"params": found[""]}
+    held = {id(it.base) for it in found.values()}
+    found = {name: it for name, it in found.items() if id(it) not in held}
     if not found:
         raise ValueError(
             f"{what} must be a dict, a list, a tuple, an array, or an object with arrays as its attributes: "
@@ -43,16 +52,73 @@ def named(arrays, what="params"):
     return found
 
 
+def _boxed(thing, inside=False):
+    """The same with numbers as arrays, and lists of numbers inside others, too."""
+    if isinstance(thing, numbers.Number | np.generic):
+        return np.asarray(thing)
+    if isinstance(thing, dict):
+        boxed = copy.copy(thing)
+        boxed.update((key, _boxed(it, True)) for key, it in thing.items())
+        return boxed
+    if isinstance(thing, list | tuple):
+        if inside and thing and _only_numbers(thing):
+            return np.asarray(thing)
+        return getattr(thing, "_make", type(thing))([_boxed(it, True) for it in thing])
+    return thing
+
+
+def _only_numbers(thing):
+    if isinstance(thing, list | tuple):
+        return all(map(_only_numbers, thing))
+    return isinstance(thing, numbers.Number | np.generic)
+
+
+def _leaves(thing, path, seen):
+    """The path and the array of each array in something, each array once."""
+    if thing is None or isinstance(thing, _NO_CONTAINER) or id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if _is_tensor(thing):
+        yield path, thing.detach().numpy()  # a view: what is written into it, the tensor has
+    elif isinstance(thing, np.ndarray) and thing.dtype != object:
+        yield path, thing
+    else:
+        for name, it in _items(thing):
+            yield from _leaves(it, (path + name).removeprefix("."), seen)
+
+
+def _is_tensor(thing):
+    return hasattr(thing, "detach") and hasattr(thing, "numpy")
+
+
+def _items(thing):
+    """What a container holds, by the end of its path."""
+    if isinstance(thing, dict):
+        return [(f".{key}" if str(key).isidentifier() or not isinstance(key, int) else f"[{key}]", it)
+                for key, it in thing.items()]  # fmt: skip
+    if isinstance(thing, list | tuple | np.ndarray):
+        names = [f".{field}" for field in getattr(thing, "_fields", ())] or [f"[{i}]" for i in range(len(thing))]
+        return zip(names, thing, strict=True)
+    if hasattr(thing, "named_parameters"):  # a module of PyTorch
+        return [(f".{name}", it) for name, it in thing.named_parameters()]
+    return [(f".{name}", it) for name, it in _attributes(thing).items()]
+
+
 def _attributes(thing):
-    """The attributes that are arrays, first those that the class lists in `names`."""
-    order = dict.fromkeys((*getattr(type(thing), "names", ()), *getattr(thing, "__dict__", {})))
-    return {name: it for name in order if isinstance(it := getattr(thing, name, None), np.ndarray)}
+    """What an object holds: what its class lists in `names`, in slots, in itself, and arrays of the class."""
+    classes = type(thing).__mro__[:-1]
+    names = [*getattr(type(thing), "names", ())]
+    names += [slot for kind in classes for slot in np.atleast_1d(getattr(kind, "__slots__", ())).tolist()]
+    names += getattr(thing, "__dict__", {})
+    names += [name for kind in classes for name, it in vars(kind).items() if isinstance(it, np.ndarray)]
+    return {name: getattr(thing, name) for name in dict.fromkeys(names) if hasattr(thing, name)}
 
 
 def paired(params, gradients):
     """Parameters and their gradients by name, if they fit each other.
 
-    An object may hold arrays that the other side lacks: those are left out.
+    The gradient of W may be called W, dW, grad_W, dLdW or W_grad, and that of W.v be W.d or W.grad. Gradients in a list
+    or a tuple may be in the order of params, among other things. Arrays of an object without a gradient are left out.
 
     Parameters
     ----------
@@ -63,20 +129,25 @@ def paired(params, gradients):
     -------
     params, gradients : dict of str to ndarray
         With the same names in the same order.
+    left : list of str
+        The names of what is left out.
 
     Raises
     ------
     ValueError
         Names or shapes differ, or something is not fit for a check, see `check_values`.
     """
-    arrays, slopes = named(params), named(gradients, "gradients")
-    if not _holds_nothing_else(params):
-        arrays = {name: values for name, values in arrays.items() if name in slopes}
-    elif not _holds_nothing_else(gradients):
-        slopes = {name: values for name, values in slopes.items() if name in arrays}
-    if odd := [name for name in (*arrays, *slopes) if name not in arrays or name not in slopes]:
-        having, lacking = ("params", "gradients") if odd[0] in arrays else ("gradients", "params")
-        raise ValueError(f"{having} has {odd[0]}, {lacking} has not: give the same names to both, in the same form.")
+    arrays = named(params)
+    slopes, left = _matched(arrays, gradients, same=params is gradients)
+    if not slopes or (_holds_nothing_else(params) and len(slopes) < len(arrays)):
+        lacking = next(name for name in arrays if name not in slopes)
+        given = named(gradients, "gradients")
+        having, other = "params", "gradients"
+        if not _holds_nothing_else(params) and _holds_nothing_else(gradients):
+            lacking, having, other = next(iter(given)), other, having
+        raise ValueError(f"{having} has {lacking}, {other} has not: give the same names to both, in the same form.")
+    left += [name for name in arrays if name not in slopes and params is not gradients]
+    arrays = {name: values for name, values in arrays.items() if name in slopes}
     check_values(arrays)
     for name, values in arrays.items():
         slope = slopes[name]
@@ -87,7 +158,58 @@ def paired(params, gradients):
             )
         if slope.dtype != np.float64:
             raise ValueError(f"The gradient of {name} is {slope.dtype}: compute it in float64, the check needs that.")
-    return arrays, {name: slopes[name] for name in arrays}
+    return arrays, {name: slopes[name] for name in arrays}, left
+
+
+def _matched(arrays, gradients, same=False):
+    """The gradients by the names of their arrays, and the names of those that belong to none."""
+    found = named(gradients, "gradients")
+    values = list(found.values())
+    if isinstance(gradients, list | tuple) and not hasattr(gradients, "_fields"):
+        if len(values) == len(arrays):
+            return dict(zip(arrays, values, strict=True)), []
+        if run := _in_order(arrays, values):
+            return run, []
+        for part in gradients:
+            if not isinstance(part, np.ndarray) and (
+                isinstance(part, dict | list | tuple) or hasattr(part, "__dict__")
+            ):
+                slopes, left = _matched(arrays, part)
+                if slopes:
+                    return slopes, left
+    slopes, names = {}, {}
+    for name in arrays:
+        known = [other for other in _called(name) if other in found and not (same and other == name)]
+        if known:
+            slopes[name], names[known[0]] = found[known[0]], name
+    if same and not slopes:  # an array beside itself, say
+        return found, []
+    return slopes, [] if same else [name for name in found if name not in names]
+
+
+def _in_order(arrays, values):
+    """The longest run of values with the shapes of a run of arrays, if there is one alone: a loss may stand before."""
+    names, shapes, given = list(arrays), [it.shape for it in arrays.values()], [it.shape for it in values]
+    for n in range(min(len(names), len(values)), 1, -1):
+        runs = [
+            dict(zip(names[i : i + n], values[j : j + n], strict=True))
+            for i in range(len(names) - n + 1)
+            for j in range(len(values) - n + 1)
+            if shapes[i : i + n] == given[j : j + n]
+        ]
+        if runs:
+            return runs[0] if len(runs) == 1 else None
+    return None
+
+
+def _called(name):
+    """What the gradient of an array may be called."""
+    start, last = re.fullmatch(r"(.*?)([^.\[\]]*(?:\[\d+\])*)", name).groups()
+    stem, index = re.fullmatch(r"([^\[]*)(.*)", last).groups()
+    calls = [f"d{stem}", f"d_{stem}", f"grad_{stem}", f"dLd{stem}", f"dL_d{stem}", f"{stem}_grad", f"d{stem}_", stem]
+    if stem in ("v", "value", "data", "val"):
+        calls += ["d", "grad", "g"]
+    return [start + call + index for call in calls]
 
 
 def _holds_nothing_else(arrays):
@@ -123,28 +245,32 @@ def copied(params, names, dtype=np.float64):
     params
         As for `named`.
     names : iterable of str
-        Which arrays of an object are meant; of everything else it must be all.
+        Which of its arrays are meant.
     dtype : dtype, optional
 
     Returns
     -------
     copied
-        Of the same kind as params.
+        Of the same kind as params, and deep: what an object remembers, such as a state, stays out of the original.
     arrays : dict of str to ndarray
         The arrays in it: what is written into them, it has.
+
+    Raises
+    ------
+    TypeError
+        They are tensors of PyTorch, and dtype is not theirs.
     """
-    if not _holds_nothing_else(params):  # a deep copy: what it remembers, such as a state, stays out of the original
-        found = _attributes(params)
-        holders = [it for it in found.values() if any(found[name].base is it for name in names)]
-        theta = copy.deepcopy(params, {id(it): it.astype(dtype) for it in (*(found[name] for name in names), *holders)})
-        return theta, {name: getattr(theta, name) for name in names}
-    arrays = named(params)
-    arrays = {name: arrays[name].astype(dtype) for name in names}
-    if isinstance(params, np.ndarray):
-        return arrays["params"], arrays
-    if isinstance(params, dict):
-        theta = copy.copy(params)
-        theta.update(zip(params, arrays.values(), strict=True))
-    else:
-        theta = getattr(params, "_make", type(params))(arrays.values())
-    return theta, arrays
+    params = _boxed(params)
+    found = named(params)
+    meant = [found[name] for name in names]
+    holders = {id(it.base): it.base for it in meant if isinstance(it.base, np.ndarray)}
+    replaced = {id(it): it.astype(dtype) for it in (*meant, *holders.values())}
+    theta = copy.deepcopy(params, dict(replaced))
+    for kind in type(theta).__mro__[:-1]:
+        for name, it in vars(kind).items():
+            if id(it) in replaced:  # an array of the class: the copy gets one of its own
+                setattr(theta, name, replaced[id(it)])
+    now = named(theta)
+    if any(now[name].dtype != dtype for name in names):
+        raise TypeError("Tensors keep their type.")
+    return theta, {name: now[name] for name in names}

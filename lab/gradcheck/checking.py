@@ -6,19 +6,36 @@ References
    Software 29(3), 2003.
 """
 
+import copy
+import inspect
 import math
+from contextlib import nullcontext
+from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import copied, paired
-from .diagnosis import Comparison
-from .slopes import METHODS, check_entries, derivative, loss_at, slopes
+from .arrays import copied, named, paired
+from .diagnosis import Comparison, listed
+from .slopes import (
+    CALLS,
+    METHODS,
+    check_entries,
+    check_tolerance,
+    derivative,
+    fitting_method,
+    loss_at,
+    number,
+    slope,
+    worst_entry,
+)  # fmt: skip
+from .steps import steps_of
 from .table import GradientCheck
+
+MOST_CALLS = 2000  # of the loss
 
 
 def check(
-    loss, params, gradients, x=None, y=None, h0=None, *, entries=200, tolerance=None, seed=0, progress=True,
-    recognise=None,
+    loss, params, gradients, *args, forward=None, entries=200, tolerance=None, seed=0, progress=True, recognise=(),
 ):  # fmt: skip
     """Compare gradients, whoever computed them, with what the loss says.
 
@@ -26,45 +43,51 @@ def check(
     tries it along a random direction in each array, where central differences must give the same. If they do not, or
     if the loss fails, `check` takes central differences, extrapolated from two steps. Of an array with many entries it
     computes some, drawn at random. The derivative along the random direction, which depends on every entry, must then
-    agree as well, or it computes all.
+    agree as well, or it computes more.
 
     Parameters
     ----------
-    loss : function (params) -> float
-        The loss, computed from the params that it is given; it is called often, and with changed copies of them.
-    params : dict, list, tuple, array or object
-        Arrays of float64, of any shapes, in an object as its attributes. Other attributes are left alone.
-    gradients : dict, list, tuple, array or object
-        Their gradients, under the same names or in the same order, and with the same shapes.
-    x, y, h0 : array, optional
-        If the loss is that of this lab's network: the characters that it read, those that should have come out, and
-        the first state (zeros if it is not given), so that the usual bugs can be named. Characters are numbers or
-        one-hot, arrays in any layout, states rows or columns.
+    loss : function (params, *args) -> float
+        The loss, computed from the params that it is given; it is called often, and with changed copies of them. It may
+        take params alone.
+    params : dict, list, tuple, array, object, tensor or module
+        Arrays of float64, of any shapes, also nested; in an object its attributes. Other attributes are left alone.
+    gradients : the same, or function (params, *args) -> the same
+        Their gradients, under the same names (or dW, grad_W, ...) or in the same order, and with the same shapes. With
+        a function a second point is checked, with larger weights and another first state: tiny weights and a state of
+        zeros hide bugs.
+    *args
+        What loss, gradients and forward take besides: usually the text that is read, the text that should come out, and
+        the first state, x, y and h0. Whatever is third or comes later, or is alone, is a state if it holds floats.
+    forward : function (params, x, y, h0) -> (loss, last state), optional
+        The forward pass of a network that hands a state on. It is then called with one character at a time, and the
+        usual mistakes in adding up the steps can be named. Characters are numbers or one-hot.
     entries : int, optional
-        Check so many entries of each array at most; None for all.
+        Check so many entries of each array at most, fewer if it would take over 2,000 calls of the loss; None for all.
     tolerance : float, optional
         An array passes if its relative error is below this. If it is not given, that is 1e-10 for the complex step,
         where right code stays below 1e-13 and most bugs are above 1e-3, and 1e-5 for central differences, which are
         exact to some 1e-8 where the gradient is not small. A difference that rounding explains passes, too: 1e-16 of
         the loss for each entry of the complex step, 3e-11 for central differences, four times what was measured.
     seed : int
-        Of the entries and of the direction.
+        Of the entries, of the direction and of the second point.
     progress : bool
         Show a bar for each array.
-    recognise : function (Comparison) -> network or None, optional
+    recognise : sequence of functions (Comparison) -> network or None
         What knows more of the loss than that it is one: a network has `roles`, which array is which, `sizes`, what
         a number such as 25 means, and `causes`, the known mistakes that explain what is wrong.
 
     Returns
     -------
     GradientCheck
-        A row for each array. It prints as a table with a diagnosis.
+        A row for each array and point. It prints as a table with a diagnosis.
 
     Raises
     ------
     ValueError
         params and gradients do not fit each other, are not float64, or params are not finite; loss does not return one
-        finite number, returns another one the second time, changes its params, or is not smooth.
+        finite number, returns another one the second time, changes its params, or is not smooth; entries is not a
+        number of entries, or tolerance not an error.
 
     Examples
     --------
@@ -81,28 +104,186 @@ def check(
             f"loss must be a function of params that returns the loss, it is of type {type(loss).__name__}."
         )
     check_entries(entries)
-    if (x is None) != (y is None):
-        raise ValueError("Give both x and y, or neither of them.")
-    arrays, analytic = paired(params, gradients)
+    check_tolerance(tolerance)
+    code = _Code(loss, gradients, forward)
+    options = {"entries": entries, "tolerance": tolerance, "progress": progress, "rng": np.random.default_rng(seed)}
+    with _one_thread():
+        comparison, method, remarks = _compared("here", code, params, args, **options)
+        comparisons = [comparison]
+        if callable(gradients):
+            theta, states = _further_out(params, comparison.params, args, options["rng"])
+            try:
+                value = code.loss_of(states)(theta)
+                defined = value is None or np.isfinite(number(value))
+            except (ArithmeticError, ValueError):
+                defined = False
+            if defined:
+                further, *_ = _compared("with larger weights", code, theta, states, **options)
+                comparisons = [comparison._replace(point="as given"), further]
+            else:
+                remarks.append("With larger weights the loss is not finite, so only this point was checked.")
+        if forward is not None:
+            steps = [steps_of(it, forward, method) for it in comparisons if it.wrong]
+            found = {
+                it.point: network for it, network in zip([it for it in comparisons if it.wrong], steps, strict=True)
+            }
+            recognise = (*recognise, lambda comparison: found.get(comparison.point))
+    result = GradientCheck(comparisons, method, recognise)
+    result.remarks = (*remarks, *_remarks(result, callable(gradients), args))
+    return result
+
+
+class _Code(NamedTuple):
+    """What is checked: functions, or gradients that were computed already."""
+
+    loss: object
+    gradients: object
+    forward: object
+
+    def loss_of(self, args):
+        """The loss as a function of params alone."""
+        given = args if _takes(self.loss, 1 + len(args)) else ()
+
+        def loss(params):
+            value = self.loss(params, *given)
+            return value.detach().item() if hasattr(value, "detach") and np.ndim(value) == 0 else value
+
+        return loss
+
+    def gradients_at(self, params, args):
+        """The gradients, and what is to be said of how they are computed."""
+        if not callable(self.gradients):
+            return self.gradients, []
+        theta, weights = copied(params, named(params))
+        before, kept = {name: it.copy() for name, it in weights.items()}, copy.deepcopy(args)
+        found = self.gradients(theta, *(kept if _takes(self.gradients, 1 + len(args)) else ()))
+        found = theta if found is None else found  # a method may leave them in the network
+        changed = [name for name, it in weights.items() if not np.array_equal(it, before[name])]
+        changed += [f"argument {i + 2}" for i, it in enumerate(args) if not _same(it, kept[i])]
+        if not changed:
+            return found, []
+        return found, [f"gradients changes {listed(changed)}. The check gave it a copy; elsewhere that does harm."]
+
+
+def _takes(function, count):
+    """Whether a function can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # written in C: who knows
+        pass
+    return True
+
+
+def _same(one, other):
+    return not isinstance(one, np.ndarray) or np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
+
+
+def _one_thread():
+    """Small products on one thread: where others work, a second one only waits."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(1, "blas")
+
+
+def _compared(point, code, params, args, entries, tolerance, progress, rng):
+    """The comparison at one point, its method, and what is to be said of it."""
+    loss = code.loss_of(args)
+    found, remarks = code.gradients_at(params, args)
+    if code.gradients is params:
+        found = params
+    arrays, analytic, left = paired(params, found)
     value = loss_at(loss, params, arrays)
-    rng = np.random.default_rng(seed)
     directions = {name: rng.standard_normal(a.shape) / math.sqrt(a.size) for name, a in arrays.items()}
-    method, along = slopes(loss, params, value, directions)
-    comparison = compare("here", arrays, analytic, {}, value, method, tolerance, x, y, h0)
+    method, along, reason = fitting_method(loss, params, value, directions)
+    comparison = compare(point, arrays, analytic, {}, value, method, tolerance, args, params)
     theta, weights = copied(params, arrays, METHODS[method][1])
-    for (name, a), slope in zip(analytic.items(), along, strict=True):
-        some = entries if comparison.agree(np.sum(a * directions[name]), slope) else None
-        comparison.numerical[name] = derivative(
-            lambda: loss(theta), name, weights[name], method, entries=some, rng=rng, progress=progress
+    most = MOST_CALLS // 2 // CALLS[method] // len(arrays)  # at each of two points
+    for (name, a), expected in zip(analytic.items(), along, strict=True):
+        agrees = comparison.agree(np.sum(a * directions[name]), expected)
+        comparison.numerical[name] = _numerical(
+            loss, theta, name, weights[name], a, method, entries, most, agrees, rng, progress
         )
-    return GradientCheck([comparison], method, recognise)
+    if not abs(loss(theta) - value) <= 1e-12 * max(1, abs(value)):
+        raise ValueError("loss has changed during the check: it must not remember anything from one call to the next.")
+    if left:
+        remarks.append(f"Left out: {listed(left)}, without a counterpart.")
+    if reason:
+        remarks.append(f"Central differences, because {reason}.")
+    return comparison, method, remarks
 
 
-def compare(point, arrays, analytic, numerical, value, method, tolerance, *reading):
-    """A comparison with the tolerance of the method, or with that which is given."""
+def _numerical(loss, theta, name, weights, a, method, entries, most, agrees, rng, progress):
+    """Some entries of a numerical gradient: more if they agree with the gradient although it is wrong elsewhere."""
+
+    def at():
+        return loss(theta)
+
+    some = None if entries is None else max(1, min(entries, most))
+    if not agrees and some is not None and weights.size <= 2 * max(entries, most):
+        some = None
+    numerical = derivative(at, name, weights, method, entries=some, rng=rng, progress=progress)
+    if not agrees and some is not None:
+
+        def differs(way):
+            return np.sum(a * way) - slope(at, weights, ..., way, method)
+
+        entry = worst_entry(differs, weights.shape)
+        numerical[entry] = slope(at, weights, entry, 1, method)
+    return numerical
+
+
+def compare(point, arrays, analytic, numerical, value, method, tolerance, args=(), theta=None):
+    """A `Comparison` with the tolerance of the method, or with that which is given."""
     *_, default_tolerance, rounding = METHODS[method]
     if tolerance is None:
         tolerance, rounding = default_tolerance, rounding * max(1, abs(value))
     else:
         rounding = 0.0
-    return Comparison(point, arrays, analytic, numerical, value, tolerance, rounding, *reading)
+    return Comparison(point, arrays, analytic, numerical, value, tolerance, rounding, args, theta)
+
+
+def _states(args):
+    """The places of first states among the arguments: floats, not one-hot, after x and y or alone."""
+    for place, it in enumerate(args):
+        if (place > 1 or len(args) == 1) and isinstance(it, np.ndarray) and it.dtype == np.float64:
+            if not (np.isin(it, (0, 1)).all() and it.any()):
+                yield place
+
+
+def _further_out(params, names, args, rng):
+    """A second point: weights that are not tiny, and a state that is not zero."""
+    theta, weights = copied(params, names)
+    for values in weights.values():
+        values += min(0.5, 1.2 / math.sqrt(max(values.shape, default=1))) * rng.standard_normal(values.shape)
+    states = list(args)
+    for place in _states(args):
+        states[place] = rng.uniform(-1, 1, args[place].shape)
+    return theta, tuple(states)
+
+
+def _remarks(result, second_point, args):
+    """How much the check can have seen."""
+    first = result.comparisons[0]
+    matrices = [it for it in first.params.values() if it.ndim > 1 and min(it.shape) > 1]
+    if not result.passed:
+        if any(np.isnan(it).any() for it in first.numerical.values()):
+            yield "Not every entry was computed; a small network (m = 10) shows the same bugs in all of them."
+        if not second_point and len(result.wrong) == len(first.params) and "no simple change" in result.diagnosis:
+            yield "If what computes the gradients changes a network or a state in place, hand over the function."
+        return
+    if not second_point and matrices and all(np.abs(it).max() < 0.1 for it in matrices):
+        yield (
+            "All weights are tiny: bugs in a recurrence hide here. Hand over the function that computes the gradients, "
+            "and larger weights are checked, too."
+        )
+    square = any(it.shape[0] == it.shape[1] for it in matrices)
+    zero = all(not args[place].any() for place in _states(args))
+    if square and zero and (not second_point or not list(_states(args))):
+        yield (
+            "A first state that is taken for zero can't be seen where it is zero: let the functions take it, and hand "
+            "it over."
+        )

@@ -1,7 +1,8 @@
 """What would make a wrong gradient right? The usual mistakes, put into words.
 
 A gradient that is wrong is compared with what the mistakes that everybody makes would give: a factor, a transpose, rows
-or columns that are off by one. Who knows the network may know more, and hands over what recognises it.
+or columns that are off by one, the gradient of another array. Who knows the network knows more, and hands over what
+recognises it.
 """
 
 from typing import NamedTuple
@@ -24,9 +25,10 @@ class Comparison(NamedTuple):
         The relative error that a right gradient stays below.
     rounding : float
         What a numerical entry may be off by rounding: a difference that is no larger is none.
-    x, y, h0 : array, optional
-        What the network read, should have written, and its first state, in any layout; without x and y nothing is
-        assumed of what the loss computes.
+    args : tuple
+        What the loss takes besides, or the text and the first state that it reads: x, y and h0.
+    theta
+        The parameters as they were given.
     """
 
     point: str
@@ -36,9 +38,8 @@ class Comparison(NamedTuple):
     loss: float
     tolerance: float
     rounding: float
-    x: object = None
-    y: object = None
-    h0: object = None
+    args: tuple = ()
+    theta: object = None
 
     def errors(self, a, n):
         """||a - n|| over the entries compared, and the same over the largest of ||a||, ||n|| and 1e-4."""
@@ -67,14 +68,14 @@ class Comparison(NamedTuple):
         return [name for name in self.params if not self.agree(self.analytic[name], self.numerical[name])]
 
 
-def diagnose(comparisons, recognise=None):
+def diagnose(comparisons, recognise=()):
     """Say which gradients are wrong, and what would make them right.
 
     Parameters
     ----------
     comparisons : list of Comparison
         Of the same gradients, at one point or at several: what is said holds at all of them where something is wrong.
-    recognise : function (Comparison) -> network or None, optional
+    recognise : sequence of functions (Comparison) -> network or None
         As for `check`.
 
     Returns
@@ -85,61 +86,107 @@ def diagnose(comparisons, recognise=None):
     failed = [comparison for comparison in comparisons if comparison.wrong]
     if not failed:
         return "Every gradient agrees."
-    networks = [recognise(comparison) if recognise else None for comparison in failed]
-    causes = [_causes(*both) for both in zip(failed, networks, strict=True)]
-    groups = {}  # of names, by their cause
+    known = [[network for of in recognise if (network := of(comparison))] for comparison in failed]
+    causes = [_causes(*both) for both in zip(failed, known, strict=True)]
+    shared = {}  # by all points where a gradient is wrong
     for name in failed[0].params:
         if found := [at_point[name] for at_point in causes if name in at_point]:
-            shared = [cause for cause in found[0] if all(cause in others for others in found[1:])]
-            groups.setdefault(shared[0] if shared else None, []).append(name)
+            shared[name] = [cause for cause in found[0] if all(cause in others for others in found[1:])]
+    groups = {}  # of names, by the cause that explains most of them
+    for name, of_name in shared.items():
+        cause = max(of_name, key=lambda cause: sum(cause in others for others in shared.values()), default=None)
+        groups.setdefault(cause, []).append(name)
     if None in groups:
-        wrong = groups.pop(None)
-        groups[_where_to_look(wrong, failed[0].params, networks[0])] = wrong
-    said = [f"{_and(names)} {'are' if names[1:] else 'is'} wrong: {cause}." for cause, names in groups.items()]
+        unnamed = groups.pop(None)
+        groups[_where_to_look(sum(groups.values(), unnamed), failed, known[0])] = unnamed
+    said = [f"{listed(names)} {'are' if names[1:] else 'is'} wrong: {cause}." for cause, names in groups.items()]
     if len(failed) < len(comparisons):
-        said.append(f"This shows only {_and([comparison.point for comparison in failed])}.")
-    if recognise and failed[0].x is not None and networks[0] is None:
-        said.append("With x, y and h0 as given this is not the network of the lab: its known bugs were not looked for.")
+        said.append(f"This shows only {listed([comparison.point for comparison in failed])}.")
+    if recognise and not any(known):
+        said.append("With x, y and h0 as given the network is not recognised: only simple changes were looked for.")
     return " ".join(said)
 
 
-def _and(names):
+def listed(names):
+    """Names as in a sentence: W, U and b."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _where_to_look(wrong, params, network):
-    """Without a cause, the pattern of what is wrong says where the error is."""
-    if network is None and set(params) != set(NAMES):
-        return "no simple change makes it right; begin at the entry that differs most"
-    roles = {name: name for name in params} if network is None else network.roles
-    return _PATTERNS.get(frozenset(map(roles.get, wrong)), "look at the first step that they share")
+def _where_to_look(wrong, failed, known):
+    """Without a cause, the pattern of all that is wrong says where the error is, if the network is known."""
+    errors = [errors for it in failed for name in it.wrong
+              if np.isfinite(errors := it.errors(it.analytic[name], it.numerical[name])[1])]  # fmt: skip
+    if errors and max(errors) < 1e-4:
+        return (
+            f"off by {max(errors):.0e} at most, too little for a wrong formula: it looks like an epsilon in a log or a "
+            "root that the gradient leaves out, as in log(p + 1e-8), or like float32 somewhere"
+        )
+    for network in known:
+        if set(network.roles.values()) >= set("WUVbc") and len(network.roles) == 5:
+            return _PATTERNS.get(frozenset(map(network.roles.get, wrong)), "look at the first step that they share")
+    return "no simple change makes it right; begin at the entry that differs most"
 
 
-NAMES = ("W", "U", "V", "b", "c")
 _PATTERNS = {
     frozenset(wrong.split()): place
     for wrong, place in {
-        "W U V b c": "everything flows from g_t = p_t - y_t, so the error is there",
-        "W U b": "V and c are right, so g_t = p_t - y_t is, and the error is in the recurrence of delta_t = dL/da_t",
-        "V c": "the error is in the sums of g_t = p_t - y_t",
+        "W U V b c": "everything flows from g_t = dL/do_t, so the error may be there",
+        "W U b": "V and c are right, so g_t = dL/do_t is, and the error is in the recurrence of delta_t = dL/da_t",
+        "V c": "the error is in the sums of g_t = dL/do_t",
         "W": "delta_t = dL/da_t is right, so the error is in the sum of delta_t h_{t-1}^T: which h, from which step on",
         "U": "delta_t = dL/da_t is right, so the error is in the sum of delta_t x_t^T: which x, repeated characters",
-        "V": "g_t = p_t - y_t is right, so the error is in the sum of g_t h_t^T: which h, from which step on",
+        "V": "g_t = dL/do_t is right, so the error is in the sum of g_t h_t^T: which h, from which step on",
         "b": "delta_t = dL/da_t is right, so the error is in its sum, which may lack a step",
-        "c": "g_t = p_t - y_t is right, so the error is in its sum, which may lack a step",
+        "c": "g_t = dL/do_t is right, so the error is in its sum, which may lack a step",
     }.items()
 }
 
 
-def _causes(comparison, network):
-    """For each gradient that is wrong, what would explain it, the most telling first."""
-    known = {} if network is None else network.causes(comparison)
-    sizes = {} if network is None else network.sizes
-    return {name: known.get(name, []) + _simple_changes(comparison, name, sizes) for name in comparison.wrong}
+def _causes(comparison, known):
+    """For each gradient that is wrong, what would explain it, the most telling first; if need be, beside a factor."""
+    sizes = {}
+    for network in known:
+        sizes |= network.sizes
+    found = _explained(comparison, known, sizes)
+    factor = _common_factor(comparison)
+    if factor is not None:
+        smaller = {name: a / factor for name, a in comparison.analytic.items()}
+        beside = _explained(comparison._replace(analytic=smaller), known, sizes)
+        for name in found:
+            if not found[name] and beside.get(name):
+                found[name] = [f"{_in_words(factor, sizes)}, and besides {cause}" for cause in beside[name]]
+    return found
+
+
+def _explained(comparison, known, sizes):
+    found = {name: [] for name in comparison.wrong}
+    for network in known:
+        causes = network.causes(comparison)
+        for name in found:
+            found[name] += causes.get(name, [])
+    return {name: causes + _simple_changes(comparison, name, sizes) for name, causes in found.items()}
+
+
+def _common_factor(comparison):
+    """The factor of which some gradient is exactly a multiple of what is right, if there is one alone."""
+    factors = {name: _factor(comparison, comparison.analytic[name], comparison.numerical[name])
+               for name in comparison.wrong}  # fmt: skip
+    factors = [factor for factor in factors.values() if factor is not None]
+    return factors[0] if factors and np.allclose(factors, factors[0], rtol=1e-6) else None
 
 
 # ----------------------------------------------------------------------------------------------- whatever the loss is
+
+
+def _factor(comparison, a, n):
+    """The number that a gradient is too large by, or None."""
+    known = ~np.isnan(n)
+    if not comparison.tells(n) or not np.isfinite(a).all() or np.count_nonzero(n[known]) < 2:
+        return None
+    factor = np.vdot(n[known], a[known]) / np.vdot(n[known], n[known])
+    says_something = factor and not np.isclose(factor, 1, rtol=1e-3)
+    return factor if says_something and comparison.agree(a / factor, n) else None
 
 
 def _simple_changes(comparison, name, sizes):
@@ -157,15 +204,23 @@ def _simple_changes(comparison, name, sizes):
     if not a.any():
         return ["zero"]
     found = []
-    factor = np.vdot(n[known], a[known]) / np.vdot(n[known], n[known])
-    says_something = factor and not np.isclose(factor, 1, rtol=1e-3)
-    if says_something and np.count_nonzero(n[known]) > 1 and comparison.agree(a / factor, n):
+    if (factor := _factor(comparison, a, n)) is not None:
         found.append(_in_words(factor, sizes))
     limit = np.abs(a).max()
     if (limit.is_integer() or np.count_nonzero(np.abs(a) == limit) > 1) and comparison.agree(a, n.clip(-limit, limit)):
         found.append(f"what is right, clipped to [-{limit:g}, {limit:g}]; clip after the check")
     if a.ndim == 2 and a.shape == a.T.shape and comparison.agree(a.T, n):
         found.append("the transpose of what is right")
+    for other, values in comparison.numerical.items():
+        alike = other != name and values.shape == a.shape and np.count_nonzero(~np.isnan(values)) > 1
+        if alike and comparison.tells(values) and comparison.agree(a, values) and not comparison.agree(n, values):
+            found.append(f"the gradient of {other}")
+    return found + _shifts(comparison, a, n)
+
+
+def _shifts(comparison, a, n):
+    """Rows or columns that are off by one."""
+    found = []
     for axis, size in enumerate(a.shape):
         for by in (1, -1) if size > 2 else ():
             moved, rest = np.roll(a, by, axis), n.copy()

@@ -20,8 +20,8 @@ from lab.gradcheck import check, checking
 ROOT = Path(__file__).parent.parent.parent
 
 
-def checked(loss, params, gradients, **kwargs):
-    return check(loss, params, gradients, progress=False, **kwargs)
+def checked(loss, params, gradients, *args, **kwargs):
+    return check(loss, params, gradients, *args, progress=False, **kwargs)
 
 
 @st.composite
@@ -50,13 +50,13 @@ CONTAINERS = {  # of the handout's dict, and back
 }
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(handouts(), st.sampled_from(sorted(CONTAINERS)), st.sampled_from([1, 3, None]))
 def test_right_code_is_never_accused(problem, container, entries):
     network, X, Y, h0, mean = problem
     pack, unpack = CONTAINERS[container]
     params, gradients = pack(network), pack(handout.gradients(*problem))
-    result = checked(lambda p: handout.loss(unpack(p), X, Y, h0, mean), params, gradients, x=X, y=Y, entries=entries)
+    result = checked(lambda p: handout.loss(unpack(p), X, Y, h0, mean), params, gradients, X, Y, entries=entries)
     assert len(result) == 5 and result.method == "complex-step"
     assert result.passed and result.wrong == () and result.diagnosis == "Every gradient agrees."
 
@@ -143,8 +143,8 @@ def removes(p):
 
 
 KINK = (
-    "Central differences with steps of 1e-5 and 2e-5 disagree: the loss has a kink or a jump near this point, changes "
-    "too fast here (choose smaller weights), or is computed in float32."
+    "Central differences with steps of 1e-5 and 2e-5 disagree: the loss has a kink or a jump near this point, such as "
+    "a ReLU at 0 (move the weights), changes too fast here (choose smaller weights), or is computed in float32."
 )
 
 
@@ -168,6 +168,8 @@ KINK = (
             "loss returns a number of type float32, the check needs float64: compute it in float64.",
         ),
         (lambda p: (p["w"] ** 2).sum() * np.inf, "loss returns inf: choose another point."),
+        (lambda p: 1e300 * p["w"].sum(), "loss returns 2e+300, too large to compare: choose smaller weights."),
+        (lambda p: (p["w"], 1.5), "loss returns a tuple: return the loss alone, perhaps with [1]."),
         (lambda p: float(np.float32((p["w"] ** 2).sum())), KINK),
         (lambda p: float(abs(p["w"] - 1 - 1e-6).sum()), KINK),
         (lambda p: float(np.sin(50_000 * (p["w"] - 1)).sum()), KINK),
@@ -179,12 +181,16 @@ def test_a_loss_that_cannot_be_checked_is_told_why(loss, complaint):
     assert str(refused.value) == complaint
 
 
+ENTRIES = "entries must be a whole number, 1 or more, or None for all: it is "
+TOLERANCE = "tolerance must be a number, 0 or more, or None for the usual one: it is "
+
+
 def test_the_arguments_of_a_check_are_checked():
     w = np.ones(2)
     for loss, kwargs, complaint in (
-        (squares, {"entries": 0}, "entries must be 1 or more, it is 0."),
+        *((squares, {"entries": it}, f"{ENTRIES}{it!r}.") for it in (0, 1.5, "all")),
+        *((squares, {"tolerance": it}, f"{TOLERANCE}{it!r}.") for it in (-1, np.nan, np.inf, "1e-5")),
         (3.5, {}, "loss must be a function of params that returns the loss, it is of type float."),
-        (squares, {"x": [1, 2]}, "Give both x and y, or neither of them."),
     ):
         with pytest.raises(ValueError) as refused:
             checked(loss, {"w": w}, {"w": w}, **kwargs)
