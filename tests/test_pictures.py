@@ -3,6 +3,7 @@
 import io
 
 import nbformat
+import numpy as np
 import pypdf
 import pytest
 import typst
@@ -12,6 +13,7 @@ from small import VOCAB
 from test_project import ROOT
 
 from report.live import page
+from report.paper.exporter import export
 from report.pictures import STEPS, figure_picture, live_picture, page_picture, samples_table
 from rnn_core import init_params
 
@@ -35,16 +37,17 @@ def test_a_figure_is_found_by_how_its_caption_begins():
     assert str(missing.value) == "The notebook has no figure with the caption 'line': run it first."
 
 
-def test_the_readme_shows_what_the_notebook_that_ships_holds():
+def test_what_the_project_shows_is_what_its_notebook_holds():
+    """Else run `make pictures`."""
     ships = nbformat.read(ROOT / "lab4.ipynb", as_version=4)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert samples_table(ships, STEPS) in readme
+    pdf = export(ships, ROOT)
+    new, shown = (pypdf.PdfReader(source) for source in (io.BytesIO(pdf), ROOT / "report" / "lab4.pdf"))
+    assert words(text_of(shown)) == words(text_of(new))
+    ours, fresh = Image.open(ROOT / "report" / "page1.png"), Image.open(io.BytesIO(page_picture(pdf, 1, ppi=60)))
+    assert ours.size == fresh.size
+    assert np.abs(np.subtract(ours.convert("L"), fresh.convert("L"), dtype=float)).mean() < 2  # of 255
     assert (ROOT / "report" / "loss.svg").read_bytes() == figure_picture(ships, "The smooth loss")
-    printed = words(text_of(pypdf.PdfReader(ROOT / "report" / "lab4.pdf")))
-    for cell in ships.cells:
-        if cell.id in ("loss-says", "versions"):
-            (said,) = (output.data["text/markdown"] for output in cell.outputs)
-            assert words(said.partition("(Figure")[0]) in printed
+    assert samples_table(ships, STEPS) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_page_is_photographed_in_light_and_in_dark(tmp_path):
