@@ -10,6 +10,7 @@ import argparse
 import base64
 import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -66,7 +67,7 @@ def page(params, vocab, h=None, *, about="", held_out="", yardsticks=None, run=N
     passage = held_out[first : first + PASSAGE]
     bits, units = _known(params, vocab.encode(held_out), h, held_out)
     best = _network("The best network", params, h, bits)
-    samples = run.samples if run else []
+    samples = [sample for sample in run.samples if math.isfinite(sample.smooth_loss)] if run else []
     on_the_way = _fitting(samples, ROOM - len(best["flat"]), in_bits)
     data = {
         "about": about,
@@ -78,7 +79,7 @@ def page(params, vocab, h=None, *, about="", held_out="", yardsticks=None, run=N
         "smooth": _curve(run.smooth_losses * in_bits) if on_the_way else [],
         "passage": passage,
         "held_out": len(held_out),
-        "yardsticks": yardsticks or {},
+        "yardsticks": {name: bits for name, bits in (yardsticks or {}).items() if math.isfinite(bits)},
         "units": units,
     }
     return _filled(TEMPLATE.read_text(encoding="utf-8"), data)

@@ -68,6 +68,12 @@ def test_a_network_of_which_nothing_else_is_known_has_a_page_too():
     assert data["smooth"] == [] and data["networks"][0]["bits"] is None
 
 
+def test_what_is_not_finite_is_left_out(run):
+    broken = type(run)(**vars(run) | {"samples": [sample._replace(smooth_loss=np.nan) for sample in run.samples]})
+    data = stored(page(run.params, VOCAB, run=broken, yardsticks={"bigram": 3.5, "unigram": np.inf}))
+    assert (len(data["networks"]), data["smooth"], data["yardsticks"]) == (1, [], {"bigram": 3.5})
+
+
 def test_nothing_in_a_book_ends_the_element_that_it_stands_in():
     vocab = rnn.Vocabulary(HOSTILE)
     made = page(rnn.init_params(vocab.size, 4), vocab, held_out=9 * HOSTILE, about=HOSTILE)
@@ -267,7 +273,20 @@ def test_characters_that_the_book_does_not_have_are_named_and_shown(everything, 
     assert tab.locator("#written").text_content() == "" and tab.locator("#go").inner_text() == "Write"
 
 
+def test_of_a_text_that_is_too_long_the_beginning_is_read_and_a_sentence_says_so(everything, opened):
+    from browser import playwright
+
+    tab = opened(everything)
+    tab.fill("#passage", 2500 * "fox")
+    said = " Of this text the first 5,000 characters are read."
+    playwright.expect(tab.locator("#passage-unknown")).to_have_text(said.strip())
+    assert tab.locator("#shaded").text_content() == (2500 * "fox")[:5000]
+    assert tab.locator("#yardsticks-about").inner_text().count("4,999 characters are few")
+
+
 def test_it_writes_stops_goes_on_and_begins_again_and_says_it_in_pieces(everything, opened):
+    from browser import playwright
+
     tab = opened(everything)
     written, go = tab.locator("#written"), tab.locator("#go")
     tab.evaluate("""() => {
@@ -278,7 +297,6 @@ def test_it_writes_stops_goes_on_and_begins_again_and_says_it_in_pieces(everythi
     tab.fill("#prompt", "the ")
     tab.locator("#speed").fill("7")
     go.click()
-    playwright = pytest.importorskip("playwright.sync_api")
     playwright.expect(go).to_have_text("Go on", timeout=20_000)  # at the end of what it may write
     whole = written.text_content()
     assert len(whole) == 5000
