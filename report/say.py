@@ -9,33 +9,22 @@ from pathlib import Path
 
 from IPython.display import Markdown, display
 
-from lab.sweep import RECIPES, SHORTEST
+from lab.sweep import SHORTEST
+from report.parameters import SHIPPED, check
 from report.show import inline
-from rnn_core import choose
 
 __all__ = ["SHIPPED", "SHORTEST", "claim", "listed", "place", "say", "settings"]
-
-SHIPPED = {
-    "book": "the_drowned_bell.txt",
-    "recipe": "AdaGrad 0.1, N(0, 0.01²)",
-    "epochs": 3,
-    "steps": None,
-    "hidden_size": 100,
-    "seed": 0,
-}
 
 _strict = False
 
 
-def settings(book, recipe, **numbers):
+def settings(book, recipe, **others):
     """Check the parameters of the notebook, and tell `claim` what the report is made of.
 
     Parameters
     ----------
-    book : str or path-like
-    recipe : str
-    **numbers : int
-        The other parameters, as in `SHIPPED`; `steps` may be None.
+    book, recipe, **others
+        As for `report.parameters.check`.
 
     Returns
     -------
@@ -48,15 +37,8 @@ def settings(book, recipe, **numbers):
         A parameter is of the wrong kind; the message names it.
     """
     global _strict
-    if not isinstance(book, str | Path):
-        raise ValueError(f"book must be the path of a text file, it is {book!r}.")
-    choose("recipe", recipe, RECIPES)
-    for name, number in numbers.items():
-        least = 0 if name == "seed" else 1
-        whole = isinstance(number, int) and not isinstance(number, bool) and number >= least
-        if not (whole or (name == "steps" and number is None)):
-            raise ValueError(f"{name} must be a whole number, {least} or more; it is {number!r}.")
-    _strict = {"book": Path(book).name, "recipe": recipe, **numbers} == SHIPPED
+    check(book, recipe, **others)
+    _strict = {"book": Path(book).name, "recipe": recipe, **others} == SHIPPED
     return _strict
 
 

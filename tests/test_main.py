@@ -1,26 +1,26 @@
 """`python -m report`: one command from a book to its PDF, and one sentence where that fails."""
 
-import io
 import os
-import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import nbformat
-import papermill
 import pypdf
 import pytest
-from nbconvert.utils.exceptions import ConversionException
 from test_project import ROOT
 
 from lab.checkpoint import load_params
 from lab.sweep import RECIPES
 from report import __main__ as command
-from report.__main__ import main, make_report
+from report import run
+from report.__main__ import main, own_folder
+from report.run import Failed, make_report
 from rnn_core import synthesize
 
 BOOK = "The quick brown fox jumps over the lazy dog. Åsa saw it, and said so.\n" * 60
@@ -38,53 +38,28 @@ def making(monkeypatch, tmp_path):
     """What reports are made of, in place of the reports, in an empty house."""
     made = []
 
-    def make(folder, author, **parameters):
+    def make(notebook, folder, author, **parameters):
         made.append((author, parameters))
         for name in ("lab4.ipynb", "lab4.pdf"):
             (folder / name).write_text("new", encoding="utf-8")
 
     monkeypatch.setattr(command, "ROOT", tmp_path)
-    monkeypatch.setattr(command, "make_report", make)
+    monkeypatch.setattr(run, "make_report", make)
     return made
 
 
-def test_every_parameter_of_the_notebook_is_one_of_the_command_in_two_spellings(book, making, monkeypatch):
-    monkeypatch.chdir(book.parent)
-    assert main(["--book", book.name, "--author=a=b", "--recipe", "Adam 0.001, scaled", "--hidden-size=20"]) == 0
-    words = ["EPOCHS=2", "--steps=60", "seed=3", "HIDDEN_SIZE=", f"BOOK={book}", "AUTHOR="]
-    assert main(words) == 0
-    assert making == [
-        ("a=b", {"book": str(book), "recipe": "Adam 0.001, scaled", "hidden_size": 20}),
-        ("", {"book": str(book), "epochs": 2, "steps": 60, "seed": 3}),
-    ]
+def test_the_command_line_says_what_is_made(book, making, capsys):
+    assert main([f"--book={book}", "--author=Åsa", "STEPS=60"]) == 0
+    assert making == [("Åsa", {"book": str(book), "steps": 60})]
+    assert capsys.readouterr().out == "The report is build/lab4.pdf\n"  # no network was kept
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["--book=nowhere.txt"], r"There is no book at '.*nowhere\.txt': give the path of a text file in UTF-8\."),
-        (["BOOK=short.txt"], r"short\.txt has 2,099 characters, too few: choose a book of 2,100 or more\."),
-        (["--recipe=SGD"], f"There is no recipe 'SGD': choose one of {re.escape(', '.join(map(repr, RECIPES)))}\\."),
-        (["EPOCS=2"], "There is no parameter 'epocs': choose one of 'author', 'book', .*"),
-        (["--hidden", "20"], "There is no parameter 'hidden': .*"),
-        (["--epochs=0"], r"epochs must be a whole number, 1 or more; it is 0\."),
-        (["HIDDEN_SIZE=many"], r"hidden_size must be a whole number, 1 or more; it is 'many'\."),
-        (["SEED=-1"], r"seed must be a whole number, 0 or more; it is -1\."),
-        (["STEPS=1.5"], r"steps must be a whole number, 1 or more; it is '1\.5'\."),
-    ],
-)
-def test_what_is_wrong_is_said_in_one_sentence_before_anything_runs(words, sentence, making, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "data", tmp_path / "data")
-    (tmp_path / "short.txt").write_text("a" * 2099, encoding="utf-8")
-    assert re.fullmatch(sentence, main(words))
-    assert not making and not (tmp_path / "build").exists()
-
-
-def test_a_name_that_is_not_utf8_is_refused_before_anything_runs(capsys):
-    with pytest.raises(SystemExit):
-        main(["--book=\udcff.txt"])
-    assert r"argument --book: '\udcff.txt' is not UTF-8" in capsys.readouterr().err
+def test_what_is_wrong_is_said_before_anything_is_made_or_imported(making):
+    assert main(["--book=nowhere.txt"]).startswith("There is no book at ")
+    assert not making and not (command.ROOT / "build").exists()
+    script = "import sys; from report.__main__ import main; main(['--book=nowhere.txt']); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    assert not {"nbformat", "nbconvert", "nbclient", "matplotlib", "IPython"} & set(run.stdout.split())
 
 
 def test_a_report_that_is_open_elsewhere_is_not_mixed_with_another(book, making, monkeypatch):
@@ -100,52 +75,82 @@ def test_a_report_that_is_open_elsewhere_is_not_mixed_with_another(book, making,
     assert moved == ["lab4.pdf"]
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_in_a_terminal_and_only_there_a_bar_over_the_cells_shows_the_section(terminal, tmp_path, monkeypatch):
-    class Screen(io.StringIO):
-        def isatty(self):
-            return terminal
-
-    def run(notebook, *_, on_cell_start, **options):
-        for number, cell in enumerate(nbformat.read(notebook, as_version=4).cells):
-            on_cell_start(cell=cell, cell_index=number)
-        inherited.update(os.environ)
-        raise ConversionException("That will do.")
-
-    screen, inherited = Screen(), {}
-    monkeypatch.setenv("TQDM_DISABLE", "")
-    monkeypatch.setattr(papermill, "execute_notebook", run)
-    monkeypatch.setattr(sys, "stdout", screen)
-    with pytest.raises(ConversionException):
-        make_report(tmp_path)
-    assert (inherited["TQDM_DISABLE"], inherited["LAB4_BUILD"]) == ("1", str(tmp_path))  # by the kernel alone
-    assert os.environ["TQDM_DISABLE"] == ""
-    states = re.split("\r+", screen.getvalue())
-    sections = ["5 Training", "10 Going further", "References"] if terminal else []
-    shown = [next(state for state in states if state.startswith(section)) for section in sections]
-    parts = [int(re.search(r" (\d+)%\|", state)[1]) for state in shown]
-    assert sorted(parts) == parts and all(0 < part < 100 for part in parts)
-    assert not states[-1].strip() and not (tmp_path / "lab4.pdf").exists()
-
-
-def test_of_two_runs_that_end_together_the_second_waits(book, making, tmp_path):
+def test_of_two_runs_that_end_together_the_second_waits(book, making, tmp_path, monkeypatch):
     (tmp_path / "build").mkdir()
-    first = sqlite3.connect(tmp_path / "build" / ".moving", isolation_level=None)
-    first.execute("BEGIN EXCLUSIVE")
+    other = sqlite3.connect(tmp_path / "build" / ".moving", isolation_level=None, check_same_thread=False)
+    make = run.make_report
+
+    def make_while_another_moves(*arguments, **parameters):
+        make(*arguments, **parameters)
+        other.execute("BEGIN EXCLUSIVE")
+
+    monkeypatch.setattr(run, "make_report", make_while_another_moves)
     second = threading.Thread(target=main, args=([f"--book={book}"],))
     second.start()
-    second.join(0.5)
-    assert making
-    assert not list((tmp_path / "build").glob("lab4.*"))
-    first.close()
+    second.join(1)
+    assert making and not list((tmp_path / "build").glob("lab4.*"))
+    other.close()
     second.join(10)
     assert sorted(path.name for path in (tmp_path / "build").glob("lab4.*")) == ["lab4.ipynb", "lab4.pdf"]
+
+
+def test_a_folder_that_a_killed_run_has_left_goes_and_that_of_a_living_one_stays(book, making, tmp_path):
+    left = tmp_path / "build" / "report-left"
+    left.mkdir(parents=True)
+    (left / "lab4.ipynb").touch()
+    with own_folder(tmp_path / "build") as alive:
+        assert main([f"--book={book}"]) == 0
+        assert alive.exists() and not left.exists()
+    assert [*(tmp_path / "build").glob("report-*")] == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        (Failed("It can't."), "It can't."),
+        (KeyboardInterrupt(), "Interrupted: the last report is as it was."),
+        (OSError("The disk is full"), "The report could not be written: The disk is full."),
+    ],
+)
+def test_what_stops_a_run_is_said_and_the_last_report_stays(failure, sentence, book, making, monkeypatch):
+    assert main([f"--book={book}"]) == 0
+
+    def fail(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(run, "make_report", fail)
+    assert main([f"--book={book}"]) == sentence
+    files = sorted(file.name for file in (command.ROOT / "build").iterdir())
+    assert files == [".moving", "lab4.ipynb", "lab4.pdf"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_run_with_one_sentence(name, tmp_path):
+    """While the kernel works, which must not go on without the command."""
+    house = tmp_path / "house"
+    for part in ("lab", "report"):
+        shutil.copytree(ROOT / part, house / part)
+    shutil.copy(ROOT / "rnn_core.py", house)
+    sources = "book = 'book.txt'", "from pathlib import Path", "Path('began').touch()\nwhile True:\n    pass"
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), house / "lab4.ipynb")
+    (house / "book.txt").write_text(BOOK, encoding="utf-8")
+    words = [sys.executable, "-m", "report"]
+    process = subprocess.Popen(words, cwd=house, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+    for _ in range(600):
+        if (house / "began").exists():
+            break
+        time.sleep(0.1)
+    process.send_signal(getattr(signal, name))
+    assert process.communicate(timeout=60)[0] == "Interrupted: the last report is as it was.\n"
+    assert process.returncode == 1 and [file.name for file in (house / "build").iterdir()] == [".moving"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_report_is_made_with_every_recipe(book, tmp_path, recipe):
-    make_report(tmp_path, author="Åsa", book=str(book), recipe=recipe, steps=60, hidden_size=10)
+    make_report(ROOT / "lab4.ipynb", tmp_path, author="Åsa", book=str(book), recipe=recipe, steps=60, hidden_size=10)
     printed = "".join(page.extract_text() for page in pypdf.PdfReader(tmp_path / "lab4.pdf").pages)
     assert "Åsa" in printed and "60 update steps" in printed
     params, vocab = load_params(tmp_path / "lab4.npz")
@@ -179,11 +184,11 @@ def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_li
     environment = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(house)}
     words = ["BOOK=a book.txt", "STEPS=60", "HIDDEN_SIZE=10", "AUTHOR=Åsa"]
     command = [sys.executable, "-m", "report", *words]
-    run = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
-    assert (run.returncode, run.stdout) == (0, "The report is build/lab4.pdf, and its network build/lab4.npz\n"), (
-        run.stderr
+    made = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
+    assert (made.returncode, made.stdout) == (0, "The report is build/lab4.pdf, and its network build/lab4.npz\n"), (
+        made.stderr
     )
-    assert "WARNING" not in run.stderr
+    assert "Warning" not in made.stderr
     pages = pypdf.PdfReader(house / "build" / "lab4.pdf").pages
     before, _, after = "".join(page.extract_text() for page in pages).partition("2 The model")
     assert f"{len(BOOK):,} characters" in before and "Åsa" in before and after
