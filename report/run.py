@@ -44,7 +44,7 @@ def make_report(notebook, folder, author="", **parameters):
         The PDF could not be made.
     """
     made = read_notebook(notebook)
-    _state(made, parameters)
+    state(made, parameters)
     # The kernel inherits these: no bars in stored outputs, and the network beside the PDF
     with patch.dict(os.environ, TQDM_DISABLE="1", LAB4_BUILD=str(folder)):
         run(made, notebook.parent)
@@ -81,8 +81,19 @@ def read_notebook(path):
     return notebook
 
 
-def _state(notebook, parameters):
-    """Put a cell after each that states parameters, so that these hold from there on."""
+def state(notebook, parameters):
+    """Put a cell after each that states parameters, so that these hold from there on.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    parameters : dict
+
+    Raises
+    ------
+    Failed
+        No cell states any.
+    """
     lines = [f"{name} = {value!r}" for name, value in parameters.items()]
     stating = [id(cell) for cell in parameter_cells(notebook.cells)]
     hidden = {"tags": ["injected-parameters", "remove-input"], "jupyter": {"source_hidden": True}}

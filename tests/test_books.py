@@ -4,9 +4,7 @@ import html.parser
 import io
 import re
 
-import nbformat
 import numpy as np
-import papermill
 import pypdf
 import pytest
 from nbconvert.exporters import HTMLExporter
@@ -14,6 +12,7 @@ from test_project import ROOT
 
 from report.paper import visible
 from report.paper.exporter import LabReportExporter
+from report.run import read_notebook, run, state
 
 rng = np.random.default_rng(0)
 CHINESE = "".join("".join(map(chr, rng.integers(0x4E00, 0x4E00 + 5000, 30))) + "。\n" for _ in range(250))
@@ -63,11 +62,10 @@ def close(text):
 def test_a_report_is_made_of_any_book_and_shows_its_characters(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "1")
     (tmp_path / "book.txt").write_bytes(BOOKS[name])
-    parameters = {"book": str(tmp_path / "book.txt"), "steps": 100, "hidden_size": 20}
-    papermill.execute_notebook(
-        ROOT / "lab4.ipynb", tmp_path / "lab4.ipynb", parameters, cwd=ROOT, progress_bar=False, log_output=False
-    )
-    notebook = nbformat.read(tmp_path / "lab4.ipynb", as_version=4)
+    monkeypatch.setenv("LAB4_BUILD", str(tmp_path))
+    notebook = read_notebook(ROOT / "lab4.ipynb")
+    state(notebook, {"book": str(tmp_path / "book.txt"), "steps": 100, "hidden_size": 20})
+    run(notebook, ROOT)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     data = [

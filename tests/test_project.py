@@ -14,7 +14,7 @@ import rnn_core as rnn
 from lab.words import words
 
 ROOT = Path(__file__).parent.parent
-SHOWING = ["figures", "live", "say", "show", "tables"]  # the part of report/ that the notebook uses
+SHOWING = ["figures", "live", "parameters", "say", "show", "tables"]  # the part of report/ that the notebook uses
 
 
 def requirement_names(lines):
