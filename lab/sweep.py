@@ -14,9 +14,11 @@ import numpy as np
 
 import rnn_core as rnn
 from lab.progress import bar
+from lab.threads import few_threads
 from lab.training import Reading, train
 
 EVERY = 100  # of the smooth losses, each 100th is kept
+NOT_FOR_TRAIN = ("scheme", "reading", "hidden_size", "most_epochs")  # what else a setting says
 FEW_STEPS, MANY_EPOCHS = 40_000, 40  # with fewer steps little is learned; in more epochs a short book, by heart
 
 # Ways to train, by the arguments of `run`. Learning rates, chunks and the clipping of the last one were chosen by the
@@ -50,6 +52,7 @@ MINUTE = {
     "reading": {"batch_size": 32, "order": "chunks", "chunks": 320},
     "hidden_size": 256,
     "steps": 9000,
+    "most_epochs": 12,
 }
 WAYS = {**SETTINGS, "best in a minute": MINUTE}
 RECIPES = {name: way for name, way in WAYS.items() if "reading" not in way}  # the notebook's `recipe` is one of these
@@ -117,8 +120,9 @@ def plan(recipe, length, epochs=None, steps=None, hidden_size=None):
     reading = way["reading"]
     if "chunks" in reading:  # of a short book, fewer: each has a thousand characters
         way["reading"] = {**reading, "chunks": min(reading["chunks"], max(reading["batch_size"], length // 1000))}
-    per_epoch = max(1, length // (25 * reading.get("batch_size", 1)))
-    usual = min(max(3 * per_epoch, FEW_STEPS), way.get("steps", np.inf), MANY_EPOCHS * per_epoch)
+    per_epoch = max(1, (length - 1) // (25 * reading.get("batch_size", 1)))
+    most = way.get("most_epochs", MANY_EPOCHS) * per_epoch
+    usual = min(max(3 * per_epoch, FEW_STEPS), way.get("steps", most), most)
     way["steps"] = int(steps or (epochs or 0) * per_epoch or usual)
     way["hidden_size"] = hidden_size or way["hidden_size"]
     return way
@@ -140,7 +144,7 @@ def prepare(setting, vocab_size, hidden_size=100, seed=0, dtype=np.float32):
     options : dict
         With an optimiser of its own.
     """
-    options = {name: value for name, value in setting.items() if name not in ("scheme", "reading", "hidden_size")}
+    options = {name: value for name, value in setting.items() if name not in NOT_FOR_TRAIN}
     params = rnn.init_params(vocab_size, hidden_size, scheme=setting["scheme"], seed=seed, dtype=dtype)
     return params, {**options, "optimizer": options["optimizer"]()}
 
@@ -169,7 +173,8 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     if result.stopped == "interrupted":  # half a run is no outcome, and the others need not begin
         raise KeyboardInterrupt
     h = result.h.reshape(-1, hidden_size)[-1]
-    bits = rnn.bits_per_character(result.params, held_out_ids, h)
+    with few_threads(hidden_size**2):
+        bits = rnn.bits_per_character(result.params, held_out_ids, h)
     return Outcome(
         result.smooth_losses[::EVERY], float(result.smooth_losses.min()), bits, result.seconds, result.params, h
     )

@@ -15,6 +15,7 @@ import numpy as np
 
 from lab.checkpoint import Checkpoint, save_params
 from lab.sweep import SHORTEST, WAYS, held_out_length, plan, prepare
+from lab.threads import few_threads
 from lab.training import Reading, Samples, train
 from rnn_core import Vocabulary, bits_per_character, forward, read_book
 
@@ -43,8 +44,9 @@ def bits_side_by_side(params, ids, pieces=32):
 def bits_after(params, before, ids):
     """Bits per character of a text, for a network that has read the end of the text before it."""
     x = before[-1001:]
-    h = forward(params, x[:-1], x[1:], np.zeros(params.hidden_size)).h[-1]
-    return bits_per_character(params, np.append(x[-1:], ids), h)
+    with few_threads(params.W.size):
+        h = forward(params, x[:-1], x[1:], np.zeros(params.hidden_size)).h[-1]
+        return bits_per_character(params, np.append(x[-1:], ids), h)
 
 
 def steps_in(seconds, setting, params, reading):
@@ -53,6 +55,8 @@ def steps_in(seconds, setting, params, reading):
     while True:
         _, options = prepare(setting, params.vocab_size, params.hidden_size)
         run = train(params, reading, progress=False, **{**options, "steps": steps})
+        if run.stopped == "interrupted":
+            raise KeyboardInterrupt
         if run.seconds > 1:
             return max(1, int(seconds * run.done / run.seconds))
         steps *= 4
@@ -90,7 +94,7 @@ def learn(book, recipe, out, checkpoint, hidden_size=None, minutes=None, seed=0)
     reading, saved = Reading(ids, seed=seed, **way["reading"]), Checkpoint(checkpoint, every=500)
     steps = saved.planned() or (steps_in(60 * minutes, way, params, reading) if minutes else way["steps"])
     yield f"{book.name} has {len(text):,} characters, {vocab.size} different ones; m = {params.hidden_size}, {recipe}."
-    samples = Samples(vocab, every=-(-steps // SHOWN), prompt=vocab.opening, seed=seed)
+    samples = Samples(vocab, every=-(-steps // SHOWN), seed=seed)
     run = train(params, reading, samples=samples, checkpoint=saved, **{**options, "steps": steps})
 
     kept = min(run.samples, key=lambda sample: bits_side_by_side(sample.params, aside))
@@ -103,7 +107,7 @@ def learn(book, recipe, out, checkpoint, hidden_size=None, minutes=None, seed=0)
     if kept.step < run.done:
         yield f"After step {kept.step:,} it grew worse on text that it has not read, so that one is kept."
     yield about
-    yield f'Let it write: python -m lab.write {out} --prompt "{samples.prompt}"'
+    yield f'Let it write: python -m lab.write {out} --prompt "{vocab.opening}"'
     if run.stopped:
         yield f"It stopped at step {run.done:,} of {steps:,}; the same command goes on from there."
     else:
@@ -133,6 +137,8 @@ def main(arguments=None):
             print(sentence, flush=True)
     except (ValueError, OSError, RuntimeError) as error:
         return str(error)
+    except KeyboardInterrupt:
+        return "Interrupted before or after training: the checkpoint, if there is one, is as it was."
     return 0
 
 

@@ -23,6 +23,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 import rnn_core
 from lab.progress import View, bar
+from lab.threads import few_threads
 from rnn_core import AdaGrad, Forward, Params, Vocabulary, check_ids, choose, forward, synthesize
 
 SCHEDULES = {  # the learning rate, as a share of the first one, when this share of the steps is done
@@ -163,13 +164,14 @@ class Samples(NamedTuple):
     length : int
         How many characters.
     prompt, seed
-        See `synthesize`; each sample has a seed of its own, which follows from this one.
+        See `synthesize`; without a prompt they begin as there. Each sample has a seed of its own, which follows from
+        this one.
     """
 
     vocab: Vocabulary
     every: int = 10_000
     length: int = 200
-    prompt: str = "."
+    prompt: str | None = None
     seed: int = 0
 
 
@@ -344,7 +346,8 @@ def train(
     view = partial(run.view, reading.steps_per_epoch)
     stream = bar(reading.steps(run.done, steps), progress, view, total=steps, initial=run.done, unit="step")
     started = time.perf_counter() - run.seconds
-    with _deferred_interrupt() as interrupt, np.errstate(over="ignore", invalid="ignore"):
+    one_thread, quietly = few_threads(reading.batch_size * params.W.size), np.errstate(over="ignore", invalid="ignore")
+    with _deferred_interrupt() as interrupt, one_thread, quietly:
         with _errors_end(run):
             for x, y, fresh in stream:
                 if fresh:
@@ -384,7 +387,7 @@ def _checked(params, reading, epochs, steps, optimizer, schedule, clip, samples)
     params.check(samples and samples.vocab)
     if samples:
         _check_whole(every=samples.every)
-        samples.vocab.encode(samples.prompt)
+        samples.vocab.encode(samples.prompt or "")
     rate = choose("schedule", schedule, SCHEDULES)
     optimizer = optimizer or AdaGrad()
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):

@@ -5,9 +5,13 @@ import threading
 import warnings
 
 import pytest
+from small import VOCAB, train
 from threadpoolctl import threadpool_info, threadpool_limits
 
+import rnn_core as rnn
+from lab.checkpoint import save_params
 from lab.threads import SMALL, blas, few_threads
+from lab.write import main
 
 
 def threads():
@@ -78,3 +82,15 @@ def test_without_the_package_one_sentence_says_what_to_set_and_the_work_goes_on(
             assert threads() == {2}
     finally:
         blas.cache_clear()
+
+
+def test_training_and_writing_set_one_thread_for_a_small_network(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(
+        "lab.training.forward", lambda *args, **kwargs: seen.append(threads()) or rnn.forward(*args, **kwargs)
+    )
+    train(steps=2)
+    monkeypatch.setattr("rnn_core.draw", lambda *args: seen.append(threads()) or 0)
+    save_params(tmp_path / "net.npz", rnn.init_params(VOCAB.size, 5), VOCAB)
+    main([str(tmp_path / "net.npz"), "--length=1"])
+    assert seen == [{1}] * 3 and threads() == {2}
