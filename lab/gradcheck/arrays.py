@@ -24,7 +24,7 @@ def named(arrays, what="params"):
     Returns
     -------
     dict of str to ndarray
-        The arrays themselves, not copies; numbers and nested lists of numbers as arrays. Each array is there once.
+        The arrays themselves, not copies; numbers and nested lists of numbers as arrays.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def named(arrays, what="params"):
             )
     if "" in found:
         return {"params": found[""]}
-    held = {id(it.base) for it in found.values()}
+    held = {id(it) for it in _holders(found.values())}
     found = {name: it for name, it in found.items() if id(it) not in held}
     if not found:
         raise ValueError(
@@ -52,18 +52,23 @@ def named(arrays, what="params"):
     return found
 
 
-def _boxed(thing, inside=False):
-    """The same with numbers as arrays, and lists of numbers inside others, too."""
+def _boxed(thing, inside=False, seen=None):
+    """The same with numbers, and lists of numbers inside others, as arrays, and an array that comes twice as two."""
+    seen = [] if seen is None else seen
     if isinstance(thing, numbers.Number | np.generic):
         return np.asarray(thing)
+    if isinstance(thing, np.ndarray):
+        again = any(it is thing for it in seen)
+        seen.append(thing)
+        return thing.view() if again else thing
     if isinstance(thing, dict):
         boxed = copy.copy(thing)
-        boxed.update((key, _boxed(it, True)) for key, it in thing.items())
+        boxed.update((key, _boxed(it, True, seen)) for key, it in thing.items())
         return boxed
     if isinstance(thing, list | tuple):
         if inside and thing and _only_numbers(thing):
             return np.asarray(thing)
-        return getattr(thing, "_make", type(thing))([_boxed(it, True) for it in thing])
+        return getattr(thing, "_make", type(thing))([_boxed(it, True, seen) for it in thing])
     return thing
 
 
@@ -85,6 +90,11 @@ def _leaves(thing, path, seen):
     else:
         for name, it in _items(thing):
             yield from _leaves(it, (path + name).removeprefix("."), seen)
+
+
+def _holders(arrays):
+    """Larger arrays of which these are views."""
+    return [it.base for it in arrays if isinstance(it.base, np.ndarray) and it.base.size > it.size]
 
 
 def _is_tensor(thing):
@@ -114,7 +124,7 @@ def _attributes(thing):
     return {name: getattr(thing, name) for name in dict.fromkeys(names) if hasattr(thing, name)}
 
 
-def paired(params, gradients):
+def paired(params, gradients, same=False):
     """Parameters and their gradients by name, if they fit each other.
 
     The gradient of W may be called W, dW, grad_W, dLdW or W_grad, and that of W.v be W.d or W.grad. Gradients in a list
@@ -124,6 +134,8 @@ def paired(params, gradients):
     ----------
     params, gradients
         As for `named`.
+    same : bool
+        They are one thing, which holds both.
 
     Returns
     -------
@@ -138,15 +150,16 @@ def paired(params, gradients):
         Names or shapes differ, or something is not fit for a check, see `check_values`.
     """
     arrays = named(params)
-    slopes, left = _matched(arrays, gradients, same=params is gradients)
-    if not slopes or (_holds_nothing_else(params) and len(slopes) < len(arrays)):
+    same = same or params is gradients
+    slopes, left = _matched(arrays, gradients, same)
+    if not slopes or (_holds_nothing_else(params) and not same and len(slopes) < len(arrays)):
         lacking = next(name for name in arrays if name not in slopes)
         given = named(gradients, "gradients")
         having, other = "params", "gradients"
         if not _holds_nothing_else(params) and _holds_nothing_else(gradients):
             lacking, having, other = next(iter(given)), other, having
         raise ValueError(f"{having} has {lacking}, {other} has not: give the same names to both, in the same form.")
-    left += [name for name in arrays if name not in slopes and params is not gradients]
+    left += [name for name in arrays if name not in slopes and not same]
     arrays = {name: values for name, values in arrays.items() if name in slopes}
     check_values(arrays)
     for name, values in arrays.items():
@@ -179,7 +192,9 @@ def _matched(arrays, gradients, same=False):
                     return slopes, left
     slopes, names = {}, {}
     for name in arrays:
-        known = [other for other in _called(name) if other in found and not (same and other == name)]
+        known = [
+            other for other in _called(name) if other in found and other not in names and not (same and other == name)
+        ]
         if known:
             slopes[name], names[known[0]] = found[known[0]], name
     if same and not slopes:  # an array beside itself, say
@@ -263,8 +278,7 @@ def copied(params, names, dtype=np.float64):
     params = _boxed(params)
     found = named(params)
     meant = [found[name] for name in names]
-    holders = {id(it.base): it.base for it in meant if isinstance(it.base, np.ndarray)}
-    replaced = {id(it): it.astype(dtype) for it in (*meant, *holders.values())}
+    replaced = {id(it): it.astype(dtype) for it in (*meant, *_holders(meant))}
     theta = copy.deepcopy(params, dict(replaced))
     for kind in type(theta).__mro__[:-1]:
         for name, it in vars(kind).items():

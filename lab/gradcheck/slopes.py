@@ -229,13 +229,29 @@ def fitting_method(loss, params, value, directions):
             return "complex-step", exact, ""
     except Exception as error:  # whatever other people's code raises when it is given complex numbers
         reason = _reason(error)
-    if not close(along("central"), careful):
+    if not close(along("central"), careful) or _has_kink(loss, params, value, directions):
         raise ValueError(
             "Central differences with steps of 1e-5 and 2e-5 disagree: the loss has a kink or a jump near this point, "
             "such as a ReLU at 0 (move the weights), changes too fast here (choose smaller weights), or is computed "
             "in float32."
         )
     return "extrapolated", careful, reason
+
+
+def _has_kink(loss, params, value, directions):
+    """Whether the slopes before and after this point differ, however small the step."""
+    theta, weights = copied(params, directions)
+    for name, way in directions.items():
+        jumps = []
+        for eps in (1e-5, 5e-6):
+            weights[name][...] += eps * way
+            after = float(loss(theta))
+            weights[name][...] -= 2 * eps * way
+            jumps.append(abs(after + float(loss(theta)) - 2 * value) / eps)
+            weights[name][...] += eps * way
+        if jumps[0] > 1e-6 * max(1, abs(value)) and jumps[1] > 0.9 * jumps[0]:
+            return True
+    return False
 
 
 def _reason(error):

@@ -5,6 +5,7 @@ gradient. A matrix that is multiplied by a state or a character has as its share
 it does is tried. From the shares follow, by adding them up wrongly, the gradients that the usual mistakes give.
 """
 
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ class Steps(NamedTuple):
         Which array is which: b, c, W, U or V.
     sizes : dict of int to str
         What a number may stand for: {T: "T"}.
-    others : dict of str to tuple
+    others : function () -> dict of str to tuple
         In words, a mistake of the forward pass in the code of the gradients; losses and inputs that it leads to.
     """
 
@@ -39,25 +40,33 @@ class Steps(NamedTuple):
     parts: dict
     roles: dict
     sizes: dict
-    others: dict
+    others: object
 
     def causes(self, comparison):
         """For each gradient that is wrong, the mistakes that give exactly this."""
-        found = {}
-        for name in comparison.wrong:
-            a, n = comparison.analytic[name], comparison.numerical[name]
-            found[name] = []
-            if name in self.parts and comparison.tells(n):
-                right = self._sum(name, self.losses[self.parts[name][0]].sum(axis=1))
-                clipped = np.abs(a).max()
-                if clipped and comparison.agree(a, n.clip(-clipped, clipped)):
-                    continue
-                found[name] = [
-                    words + extra
-                    for words, wrong in self._mistakes(name)
-                    if (extra := _explains(a, wrong, right, comparison.tolerance)) is not None
-                ]
+        found = {name: self._explaining(comparison, name, self._mistakes) for name in comparison.wrong}
+        if not all(found.values()):
+            others = self.others()
+
+            def mistakes(name):
+                for words, (losses, inputs) in others.items():
+                    with_it = self._replace(losses=losses, inputs=inputs)
+                    yield words, with_it._sum(name, losses[self.parts[name][0]].sum(axis=1))
+
+            for name in found:
+                found[name] += self._explaining(comparison, name, mistakes)
         return found
+
+    def _explaining(self, comparison, name, mistakes):
+        """Which of some mistakes give exactly this gradient, in words."""
+        a, n = comparison.analytic[name], comparison.numerical[name]
+        limit = np.abs(a).max()
+        clipped = limit and comparison.agree(a, n.clip(-limit, limit))
+        if name not in self.parts or clipped or not comparison.tells(n):
+            return []
+        right = self._sum(name, self.losses[self.parts[name][0]].sum(axis=1))
+        tried = [(words, _explains(a, wrong, right, comparison.tolerance)) for words, wrong in mistakes(name)]
+        return [words + extra for words, extra in tried if extra is not None]
 
     def _sum(self, name, shares, taken=None):
         """The gradient from the shares of the vector, and from what they are multiplied with, right or wrong."""
@@ -90,8 +99,6 @@ class Steps(NamedTuple):
             words = f"over more than {k} steps" if k > 1 else "over more than one step" if k else "from the step after"
             kept = (by_loss * (later <= k)[:, :, None]).sum(axis=1)
             yield f"what is right if nothing is carried back {words}", self._sum(name, kept)
-        for words, (losses, inputs) in self.others.items():
-            yield words, self._replace(losses=losses, inputs=inputs)._sum(name, losses[vector].sum(axis=1))
 
     def _taken_wrongly(self, other):
         """What may have been taken in place of a state or a character."""
@@ -198,7 +205,8 @@ def steps_of(comparison, forward, method):
                     found = _with_roles(meant, reads.shares(states, 1.0), states, rows)
                     return LastLoss(list(found.parts), found.roles, found.sizes)
                 found = _with_roles(comparison, reads.shares(states, scale), states, rows)
-                return found._replace(others=_others(reads, found, texts, states, scale)) if found.parts else None
+                others = partial(_others, reads, found, texts, states, scale)
+                return found._replace(others=others) if found.parts else None
     return None
 
 
@@ -277,7 +285,7 @@ def _with_roles(comparison, losses, states, characters):
         return comparison.agree(gradient.reshape(numerical.shape), numerical)
 
     losses = {name: it for name, it in losses.items() if right(name, it.sum(axis=(0, 1)))}
-    found = Steps(losses, _state_inputs(states), {name: (name, None, False) for name in losses}, {}, {}, {})
+    found = Steps(losses, _state_inputs(states), {name: (name, None, False) for name in losses}, {}, {}, None)
     for name, numerical in comparison.numerical.items():
         for vector, turned in product(losses, (False, True)):
             if name in found.parts or numerical.ndim != 2:

@@ -1,6 +1,7 @@
 """A check as a table."""
 
 import numpy as np
+from bs4 import BeautifulSoup
 
 from lab.gradcheck import check
 from lab.gradcheck.table import GradientCheck
@@ -25,3 +26,16 @@ def test_a_check_prints_as_a_table_with_a_diagnosis():
     lines = str(two).splitlines()
     assert [line for line in lines if line.startswith("with")] == [point.name for point in check_points()[:2]]
     assert lines[-2] == "Central differences: a relative error below 1e-10 passes."
+
+
+def test_a_check_shows_in_html_where_the_error_sits():
+    w = np.ones((30, 3))
+    wrong = 2 * w
+    wrong[17, 2] = np.inf
+    result = check(lambda p: (p["<w>"] ** 2).sum(), {"<w>": w, "b": w}, {"<w>": wrong, "b": 0 * w}, progress=False)
+    soup = BeautifulSoup(result._repr_html_(), "html.parser")
+    row, other = soup.tbody.find_all("tr")
+    assert row.th.text == "<w>" and row.find_all("td")[5].text == "WRONG" and not other.svg
+    squares = [square["fill"] for square in row.svg.find_all("rect")]
+    assert len(squares) == 24 * 3 and squares.count("rgb(150,0,0)") == 1 and squares.count("rgb(255,255,255)") == 71
+    assert soup.find_all("p")[1].text == "<w> is wrong: not finite."
