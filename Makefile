@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report pictures test quick format mutants lab bench long clean
+.PHONY: help report pictures test quick format mutants lab class bench long clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,6 +43,9 @@ mutants: .venv/ready  ## change network and training in two thousand ways, one a
 
 lab: .venv/ready  ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab lab4.ipynb
+
+class: .venv/ready  ## build the lab as an assignment in build/class: make class LEVEL=1 FORMAT=otter (five minutes, to run the key)
+	$(BIN)/python -m classroom $(foreach name,$(GIVEN),$(name)="$$$(name)")
 
 bench: .venv/ready  ## measure the speed beside other libraries (those of the extra [bench] that are installed)
 	$(BIN)/python benchmarks/bench.py

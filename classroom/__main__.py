@@ -1,0 +1,7 @@
+"""``python -m classroom``: see `classroom.command`."""
+
+import sys
+
+from classroom.command import main
+
+sys.exit(main())
