@@ -1,7 +1,8 @@
 """Make the page of the benchmarks, README.md, and its figures of what `bench.py` and `training.py` measured."""
 
 import matplotlib.pyplot as plt
-from bench import BARE, BASE, GROWTH, HERE
+from bench import GROWTH, HERE
+from contestants import BARE, BASE
 from limit import operations
 
 from lab.measured import older, speed

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from contestants import CONTESTANTS
 from test_project import ROOT
 
 from lab import measured
@@ -34,7 +35,7 @@ def test_the_page_is_what_its_template_makes_of_the_measurements():
 @pytest.mark.parametrize("missing", ["PyTorch", "JAX"])
 def test_the_figures_of_a_library_that_is_missing_are_kept_with_their_day_and_machine(missing):
     before, now = measured.speed(), measured.speed() | {"date": "2027-01-01", "processor": "another"}
-    names = [name for name in bench.CONTESTANTS if missing in name]
+    names = [name for name in CONTESTANTS if missing in name]
     for row in now["turns"]:
         for name in names:
             row["us"].pop(name, None), row["ratio"].pop(name, None)
