@@ -202,7 +202,8 @@ def keep_older(result, before):
             row["us"][name], row["ratio"][name] = was["us"][name], was["ratio"][name]
             older[name] = before["older"].get(name, when)
     if "autograd" in before and "autograd" not in result:
-        result["autograd"], older["autograd"] = before["autograd"], before["older"].get("autograd", when)
+        result["autograd"] = before["autograd"]
+        older["PyTorch's autograd"] = before["older"].get("PyTorch's autograd", when)
 
 
 def main():

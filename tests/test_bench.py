@@ -45,7 +45,7 @@ def test_the_figures_of_a_library_that_is_missing_are_kept_with_their_day_and_ma
     bench.keep_older(now, before)
     assert measured.ratios(now) == measured.ratios(before) and now["autograd"] == before["autograd"]
     when = f"{before['date']}, {before['processor']}"
-    assert now["older"] == dict.fromkeys([*names, *["autograd"] * (missing == "PyTorch")], when)
+    assert now["older"] == dict.fromkeys([*names, *["PyTorch's autograd"] * (missing == "PyTorch")], when)
     assert f" Measured earlier: {measured.older(now)}." in page.page(now)
     later = copy.deepcopy(alone) | {"older": {}, "date": "2027-02-02"}
     bench.keep_older(later, now)  # once more without it: the day stays that of the measurement

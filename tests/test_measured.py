@@ -62,7 +62,6 @@ def test_what_the_report_says_of_speed_was_measured():
 
 
 def test_what_is_older_than_the_rest_is_named_with_its_day_and_machine():
-    assert measured.older({"older": {"JAX": "2026-11-28, a CPU", "PyTorch": "2026-11-27"}}) == (
-        "JAX (2026-11-28, a CPU); PyTorch (2026-11-27)"
-    )
+    days = {"JAX, one scan": "2026-11-28, a CPU", "PyTorch": "2026-11-27, a CPU", "JAX": "2026-11-28, a CPU"}
+    assert measured.older({"older": days}) == "JAX, one scan; JAX (2026-11-28, a CPU); PyTorch (2026-11-27, a CPU)"
     assert measured.older({"older": {}}) == ""

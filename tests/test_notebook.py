@@ -20,7 +20,7 @@ from small import BOOK, IDS, VOCAB
 from test_project import ROOT
 
 import rnn_core as rnn
-from lab import bugs, gradients, sweep
+from lab import bugs, gradients, measured, sweep
 from report.say import SHIPPED
 
 SOURCE = (ROOT / "lab4.ipynb").read_text(encoding="utf-8")
@@ -182,3 +182,15 @@ def test_more_bugs_before_and_behind_change_no_sentence_but_their_number(monkeyp
         printed.append(capsys.readouterr().out)
         assert f"of the {len(gallery)} bugs" in said[-1].pop(1)
     assert said[0] == said[1] and printed[0] == printed[1] != ""
+
+
+def test_what_a_bench_has_no_figures_for_is_not_said_and_what_is_older_is_named():
+    bench = measured.speed() | {"older": {"rnn_core": "2026-11-28"}}
+    for row in bench["turns"]:
+        row["ratio"] = {
+            name: ratio for name, ratio in row["ratio"].items() if "PyTorch" not in name and "JAX" not in name
+        }
+    del bench["autograd"]
+    said = " ".join(run(["autograd-says", "speed-says"], bench=bench, checks={}))
+    assert "PyTorch" not in said and "JAX" not in said
+    assert "The NumPy calls" in said and said.endswith("Measured earlier than the rest: rnn_core (2026-11-28).")

@@ -138,4 +138,7 @@ def ratios(result, K=79, dtype="float32"):
 
 def older(result):
     """What the last `make bench` had no library for, with the day and the machine of its figures; may be empty."""
-    return "; ".join(f"{name} ({when})" for name, when in result["older"].items())
+    names = {
+        when: [name for name in result["older"] if result["older"][name] == when] for when in result["older"].values()
+    }
+    return "; ".join(f"{'; '.join(names[when])} ({when})" for when in names)
