@@ -204,7 +204,7 @@ def _plan(tex, display):
         return [(tex, display)] if tex.strip(" \n{}") else []
     math = re.fullmatch(ROWS, tex.strip(), re.S)
     if len(tags) == 1 and not math:
-        return [f"#lab.tagged({quote(tags[0])})[", (re.sub(TAG, "", tex), True), "];"]
+        return [f"#lab.tagged({quote(f'({tags[0]})')})[", (re.sub(TAG, "", tex), True), "];"]
     plan = ["#lab.equations("]
     inner = r"(?s)\\begin\{(\w+\*?)\}.*?\\end\{\1\}"
     body = re.sub(inner, lambda m: m[0].replace(r"\\", "\0"), math[2] if math else tex)
@@ -213,5 +213,5 @@ def _plan(tex, display):
         left, _, right = re.sub(f"{TAG}|{UNNUMBERED}", "", row).replace("\0", r"\\").partition("&")
         for side in (left, re.sub(r"(?<!\\)&(?![^{]*})", "", right)):
             plan += ["[", *([(side, True)] if side.strip() else []), "], "]
-        plan += [f"[#{quote(number)}], "]
+        plan += [f"{quote(number)}, "]
     return [*plan, ");"]

@@ -1,6 +1,7 @@
 """The page: HTML that was put right for paper -> pandoc -> Typst -> PDF, whatever is in it."""
 
 import bisect
+import json
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ __all__ = ["make_pdf", "pandoc", "quote"]
 TEMPLATE = Path(__file__).with_name("labreport.typ")
 # By their names, so that nothing else in the template can hide a name of Typst's mathematics.
 IMPORT = f'#import "{TEMPLATE.name}" as lab\n#import lab: dot, horizontalrule, minus, sect, times\n'
+FRONT = IMPORT + "#show: lab.report\n\n"
 FILTER = Path(__file__).with_name("labreport.lua")
 HTML = "html-auto_identifiers-native_divs-native_spans"
 OPTIONS = ["--sandbox", "--quiet", "--wrap=preserve"]  # the first: no network, no other file
@@ -70,45 +72,45 @@ def make_pdf(document, facts, warn):
             shutil.copy(file, folder)
         for file, content in document.files.items():
             (folder / file).write_bytes(content)
-        compiler = typst.Compiler(root=name, font_paths=[name])
+        compiler = typst.Compiler(root=name, font_paths=[name], sys_inputs=_inputs(document, facts))
         while True:
-            source = _front(document, facts) + pandoc(document.html())
+            source = FRONT + pandoc(document.html())
             try:
-                return _compile(compiler, folder, source, facts["made"] is not None, warn)
+                pdf, lost = _compile(compiler, folder, source, facts["made"] is not None)
             except typst.TypstError as error:
                 number = _cell(source, error)
                 refused = _refused(compiler, folder, document.parts())
                 if not document.replace(refused) and not document.give_up(number, error.message):
                     where = "the title block or the template"
                     raise ConversionException(f"Typst cannot set {where}: {error.message}") from None
+            else:
+                if not document.turn({mark["value"] for mark in json.loads(compiler.query("<too-wide>"))}):
+                    break
+        if lost:
+            warn(f"no font on this machine has these characters, which are boxes in the PDF: {lost[:200]}")
+        return pdf
 
 
-def _front(document, facts):
-    """The call of the template."""
-    made, (lang, _, region) = facts["made"], facts["lang"].partition("-")
-    return (
-        f"{IMPORT}#show: lab.report.with(title: {quote(facts['title'] or document.title)}, "
-        f"authors: ({''.join(quote(name) + ', ' for name in facts['authors'])}), "
-        f"name: {quote(facts['name'])}, course: {quote(facts['course'])}, date: {quote(facts['date'])}, "
-        f"made: {f'datetime(year: {made.year}, month: {made.month}, day: {made.day})' if made else 'none'}, "
-        f"paper: {quote(facts['paper'])}, lang: {quote(lang)}, region: {quote(region) if region else 'none'})\n\n"
-    )
+def _inputs(document, facts):
+    """What the template reads: Typst's ``sys.inputs`` are strings, so it is JSON."""
+    lang, _, region = facts["lang"].partition("-")
+    made = facts["made"] and (facts["made"].year, facts["made"].month, facts["made"].day)
+    title = facts["title"] or document.title
+    return {"facts": json.dumps(facts | {"title": title, "made": made, "lang": lang, "region": region or None})}
 
 
-def _compile(compiler, folder, source, dated, warn):
-    """The PDF, accessible and fit for archives where that can be; the characters that no font has are named."""
+def _compile(compiler, folder, source, dated):
+    """The PDF, accessible and fit for archives where that can be, and the characters that no font has."""
     file = folder / "main.typ"
     file.write_text(source, encoding="utf-8")
     for standards in [["ua-1", "a-2a"]] * dated + [["ua-1"]]:  # PDF/A wants a date
         try:
-            return compiler.compile(str(file), pdf_standards=standards)
+            return compiler.compile(str(file), pdf_standards=standards), ""
         except typst.TypstError as error:
             if not error.message.startswith("PDF/"):
                 raise
             texts = re.findall(r'the text `"(.*?)"` could not be displayed', error.diagnostic)
-    if lost := "".join(sorted(set("".join(map(_unquote, texts))))):
-        warn(f"no font on this machine has these characters, which are boxes in the PDF: {lost[:200]}")
-    return compiler.compile(str(file))
+    return compiler.compile(str(file)), "".join(sorted(set("".join(map(_unquote, texts)))))
 
 
 def _unquote(text):

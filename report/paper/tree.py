@@ -29,6 +29,7 @@ UNSEEN = "script, style, template, noscript, head, title, meta, link, base, wbr,
 FRAMES = "iframe, embed, object, video, audio"
 VERBATIM = ["pre", "code", "kbd", "samp", "tt", "textarea"]
 BLOCKS = re.compile("^(p|div|pre|table|ul|ol|dl|blockquote|h[1-6r])$")
+INSIDE = ["li", "td", "th", "blockquote", "dd"]  # nothing in these has a page of its own
 PRE_WRAP = re.compile("white-space: pre-wrap")
 NO_TEXT = re.compile("table|tr|t(head|body|foot)|[uod]l|hr|br|img|pre|code|title")  # elements without text of their own
 IGNORED = re.compile("mathjax_ignore|tex2jax_ignore")
@@ -173,6 +174,19 @@ class Document:
                 element["data-typst"] = element["data-instead"]
                 del element["data-instead"]
         return bool(refused)
+
+    def turn(self, wide):
+        """Give formulas that are too wide, known by their TeX, a page that is turned; say whether any had none."""
+        marked = [e for e in self.soup.select('[data-typst*="#lab.formula("]') if e.get_text().strip() in wide]
+        upright = [
+            e for e in marked if re.match(r"(?s)#lab\.formula\(.*\[\$ ", e["data-typst"]) and not e.find_parent(INSIDE)
+        ]
+        for element in upright:
+            self.say(f"this formula is printed on a turned page: {element.get_text().strip()[:200]}", element)
+            element["data-typst"] = f"#lab.sized(10pt, turned: true)[{element['data-typst']}];"
+        for element in [] if upright else marked:
+            self.say(f"this formula is too wide and set very small: {element.get_text().strip()[:200]}", element)
+        return bool(upright)
 
     def give_up(self, number, reason):
         """Print the source of a cell in its place; say whether that is news."""
@@ -376,7 +390,7 @@ class Document:
         """Choose the type in which a table's words fit into its columns, a turned page for it, or print it in parts."""
         columns = itertools.zip_longest(*([_longest_word(cell) for cell in row] for row in rows), fillvalue=0)
         words = [LETTER * max(column) for column in columns]
-        inside = table.find_parent(["li", "td", "th", "blockquote", "dd"])
+        inside = table.find_parent(INSIDE)
         looks = [(size, room) for room in ([ROOM] if inside else [ROOM, TURNED]) for size in SIZES]
         need = lambda words, size: size * sum(words) + INSET * len(words)  # noqa: E731
         size, room = next((look for look in looks if need(words, look[0]) <= look[1]), looks[-1])

@@ -86,9 +86,9 @@ def test_what_stands_below_stands_below():
 
 
 def test_tags_are_the_numbers_of_equations():
-    assert one(r"a = b \tag{3}", True) == '#lab.tagged("3")[$ a = b $];'
+    assert one(r"a = b \tag{3}", True) == '#lab.tagged("(3)")[$ a = b $];'
     rows = one(r"\begin{align}a &= b \tag{1} \\ c &= d \tag{2}\end{align}", True)
-    assert rows == '#lab.equations([$ a $], [$ = b $], [#"(1)"], [$ c $], [$ = d $], [#"(2)"], );'
+    assert rows == '#lab.equations([$ a $], [$ = b $], "(1)", [$ c $], [$ = d $], "(2)", );'
 
 
 def test_what_cannot_be_read_is_told_from_what_is_empty():

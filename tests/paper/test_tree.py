@@ -3,13 +3,17 @@
 import base64
 import http.server
 import io
+import re
 import threading
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from nbformat import v4
 from notebooks import convert, text_of, words
 from PIL import Image
+
+from report.pictures import page_picture
 
 
 def markdown(source, **attachments):
@@ -143,19 +147,61 @@ def test_tables_of_any_width_are_readable_and_all_there(caplog):
     assert text.count("feature_0") > 4  # of a table in parts, each part has the first column
 
 
+def ink(reader):
+    """Whether anything stands beside the text, on any of the pages: what leaves a page has to cross its margin."""
+    for number in range(1, len(reader.pages) + 1):
+        page = np.asarray(Image.open(io.BytesIO(page_picture(reader.stream.getvalue(), number, ppi=72))).convert("L"))
+        if (page[:, [*range(60), *range(-60, 0)]] < 200).any():
+            return True
+    return False
+
+
 def test_no_text_leaves_the_page():
     word = "e3b0c44298fc1c149afbf4c8996fb924" * 8
     cells = [markdown(f"A word {word} and `{word}`."), shown(text_html=f"<table><tr><td>{word}</td></tr></table>")]
     made = convert(*cells, shown(text_plain=word))
-    right = max(x + 4 for page in made.pages for x in places(page))
-    assert right < 595 - 60 and words(text_of(made)).count(word) == 4
+    assert not ink(made) and words(text_of(made)).count(word) == 4
 
 
-def places(page):
-    """The horizontal places of all text."""
-    found = []
-    page.extract_text(visitor_text=lambda text, ctm, matrix, font, size: found.append(matrix[4] + ctm[4]))
-    return found
+SUM = " + ".join(rf"\frac{{a_{{{number}}}}}{{b}}" for number in range(50))
+ROW = " & ".join(f"a_{{{number}}}^{{name}}" for number in range(24))
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        f"$$x = {SUM}$$",
+        f"$$x = {SUM[: SUM.index(' + ', 350)]}$$",
+        f"$$x = {SUM} \\tag{{7}}$$",
+        rf"\begin{{align}}x &= {SUM} \\ &= 2\end{{align}}",
+        rf"\begin{{align}}x &= {SUM} \tag{{7}} \\ &= 2 \tag{{8}}\end{{align}}",
+        rf"$$\left({SUM}\right)$$",
+        f"- $${SUM}$$",
+        f"so ${SUM}$ is",
+        f"| a | b |\n| - | - |\n| ${SUM}$ | c |",
+    ],
+)
+def test_a_wide_formula_is_set_smaller_or_in_lines(tex, caplog):
+    made = convert(markdown("# T"), markdown(tex))
+    assert not ink(made) and text_of(made).count("𝑏") == tex.count("{b}") and not caplog.text
+    assert made.pages[0].mediabox.height > made.pages[0].mediabox.width
+    assert all(number in text_of(made) for number in re.findall(r"(?<=tag\{)\d", tex))
+
+
+@pytest.mark.parametrize(
+    ("tex", "turned", "warning"),
+    [
+        (rf"$$\begin{{matrix}}{ROW}\end{{matrix}}$$", True, "printed on a turned page"),
+        (rf"$$\begin{{matrix}}{ROW} & {ROW}\end{{matrix}}$$", True, "set very small"),
+        (rf"- $$\begin{{matrix}}{ROW}\end{{matrix}}$$", False, "set very small"),
+        (rf"so $\frac{{{SUM}}}{{2}}$ is", False, "set very small"),
+    ],
+)
+def test_what_no_line_holds_is_turned_or_named(tex, turned, warning, caplog):
+    made = convert(markdown(tex))
+    boxes = [page.mediabox for page in made.pages]
+    assert not ink(made) and any(box.width > box.height for box in boxes) == turned
+    assert caplog.text.count(warning) == 1
 
 
 def test_text_without_end_is_cut_and_says_so():
