@@ -12,6 +12,8 @@ OURS := PYTHON PARTS OPENBLAS_NUM_THREADS TQDM_DISABLE SHELL
 GIVEN := $(filter-out $(OURS),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 
+# In a container one is root, and for root JupyterLab starts only if it is told to
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 STYLE = $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 help:  ## show this list
@@ -42,7 +44,7 @@ mutants: .venv/ready  ## change network and training in two thousand ways, one a
 	$(BIN)/mutmut results | $(BIN)/python tests/survivors.py
 
 lab: .venv/ready  ## open the notebook in JupyterLab
-	$(BIN)/jupyter lab lab4.ipynb
+	$(BIN)/jupyter lab lab4.ipynb $(AS_ROOT)
 
 class: .venv/ready  ## build the lab as an assignment in build/class: make class LEVEL=1 FORMAT=otter (five minutes, to run the key)
 	$(BIN)/python -m classroom $(foreach name,$(GIVEN),$(name)="$$$(name)")
@@ -55,7 +57,7 @@ long: .venv/ready  ## make the experiments that are too long for the notebook (o
 	$(BIN)/python benchmarks/training.py $(PARTS)
 
 clean:  ## remove the environment and all that was built
-	rm -rf .venv build mutants *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv build mutants *.egg-info .ipynb_checkpoints .pytest_cache .hypothesis .ruff_cache
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " \

@@ -174,7 +174,7 @@ def machine():
     cpu = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.*)", cpu.read_text(encoding="utf-8")) if cpu.exists() else []
     versions = {"Python": platform.python_version()}
-    for package in ("numpy", "torch", "jax"):
+    for package in ("numpy", "torch", "jax", "numba"):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

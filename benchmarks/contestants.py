@@ -8,6 +8,7 @@ import sys
 import time
 from functools import partial
 
+import loops
 import numpy as np
 from ladder import rungs
 from limit import bare_step
@@ -148,6 +149,27 @@ def with_jax(K, ids, B, dtype, whole=False):
     return run
 
 
+def with_numba(K, ids, B, dtype):
+    import numba
+
+    first, eta, clip = rnn.init_params(K, M, dtype=dtype), dtype(ETA), dtype(CLIP)
+    gradient, update = (numba.njit(fastmath=True)(function) for function in (loops.gradient, loops.adagrad))
+
+    def run(steps):
+        x, y = batches(ids, B, steps)
+        theta = [np.array(weights, order="C") for weights in first]
+        grads, g2 = [np.zeros_like(weights) for weights in theta], [np.full_like(weights, 1e-8) for weights in theta]
+        h, p, delta, kept = (np.zeros(shape, dtype) for shape in ((T + 1, M), (T, K), (2, M), (B, M)))
+        losses, started = np.empty(steps), time.perf_counter()
+        for n in range(steps):
+            losses[n] = gradient(*theta, *grads, x[n], y[n], h, p, delta, kept)
+            for weights, g, squares in zip(theta, grads, g2, strict=True):
+                update(weights.ravel(), g.ravel(), squares.ravel(), eta, clip)
+        return losses, time.perf_counter() - started
+
+    return run
+
+
 CONTESTANTS = {  # how each is made
     BASE: with_rnn_core,
     "PyTorch, eager": with_torch,
@@ -155,6 +177,7 @@ CONTESTANTS = {  # how each is made
     "PyTorch, compiled, fused AdaGrad": partial(with_torch, fused=True, compiled=True),
     "JAX, a jit of one step": with_jax,
     "JAX, all steps in one scan": partial(with_jax, whole=True),
+    "Numba, plain loops": with_numba,
 }
 
 

@@ -28,7 +28,7 @@ PROGRAM = re.compile(rf"[!%]?(\S*[/\\])?(({PROGRAMS})(?!\S)|\w+\.sh\b)")
 RULES = {
     r"make( (report|test)( .*)?)?": r"\g<0>",
     r"make (long|bench|class)": r"make -n \1",
-    r"(uv run )?(\S*/)?python3? -m (report|lab\.\w+)( .*)?": r"\g<0>",
+    r"(uv run )?(\S*/)?python3? -m (report(\.live)?|lab\.\w+)( .*)?": r"\g<0>",
     r"(uv run )?pytest( --nbval lab4.ipynb)?": r"\g<0>",
     r"jupyter nbconvert (--execute )?--to (labreport|html|slides) lab4\.ipynb": r"\g<0>",
     r"make lab|jupyter lab lab4\.ipynb": r"\g<0>",

@@ -262,7 +262,7 @@ def _remarks(result, second_point, args):
     first = result.comparisons[0]
     matrices = [it for it in first.params.values() if it.ndim > 1 and min(it.shape) > 1]
     if not result.passed:
-        if any(np.isnan(first.numerical[name]).any() for name in result.wrong):
+        if any(np.isnan(it).any() for it in first.numerical.values()):
             yield "Not every entry was computed; a small network (m = 10) shows the same bugs in all of them."
         if not second_point and len(result.wrong) == len(first.params) and "no simple change" in result.diagnosis:
             yield "If what computes the gradients changes a network or a state in place, hand over the function."

@@ -98,7 +98,7 @@ def diagnose(comparisons, recognise=()):
         groups.setdefault(cause, []).append(name)
     if None in groups:
         unnamed = groups.pop(None)
-        groups[_where_to_look(unnamed, sum(groups.values(), unnamed), failed, known[0])] = unnamed
+        groups[_where_to_look(sum(groups.values(), unnamed), failed, known[0])] = unnamed
     said = [f"{listed(names)} {'are' if names[1:] else 'is'} wrong: {cause}." for cause, names in groups.items()]
     if len(failed) < len(comparisons):
         said.append(f"This shows only {listed([comparison.point for comparison in failed])}.")
@@ -113,21 +113,18 @@ def listed(names):
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _where_to_look(unnamed, wrong, failed, known):
+def _where_to_look(wrong, failed, known):
     """Without a cause, the pattern of all that is wrong says where the error is, if the network is known."""
-    errors = [
-        it.errors(it.analytic[name], it.numerical[name])[1] for it in failed for name in unnamed if name in it.wrong
-    ]
-    if max(errors) < 1e-4:
+    errors = [errors for it in failed for name in it.wrong
+              if np.isfinite(errors := it.errors(it.analytic[name], it.numerical[name])[1])]  # fmt: skip
+    if errors and max(errors) < 1e-4:
         return (
             f"off by {max(errors):.0e} at most, too little for a wrong formula: it looks like an epsilon in a log or a "
             "root that the gradient leaves out, as in log(p + 1e-8), or like float32 somewhere"
         )
     for network in known:
         if set(network.roles.values()) >= set("WUVbc") and len(network.roles) == 5:
-            where = _PATTERNS.get(frozenset(map(network.roles.get, wrong)))
-            if where or unnamed == wrong:
-                return where or "look at the first step that they share"
+            return _PATTERNS.get(frozenset(map(network.roles.get, wrong)), "look at the first step that they share")
     return "no simple change makes it right; begin at the entry that differs most"
 
 

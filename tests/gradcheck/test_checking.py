@@ -208,26 +208,23 @@ def test_the_examples_in_the_docstrings_come_out_as_shown():
 
 
 @pytest.mark.not_for_mutants
-def test_the_lines_in_the_readme_check_code_as_the_handout_asks_for(capsys, monkeypatch):
+def test_the_five_lines_in_the_readme_check_code_as_the_handout_asks_for(capsys, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "lab")  # as if the folder lay beside the code
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.partition("## Check your own gradient")[2].partition("\n## ")[0]
     code = section.partition("```python\n")[2].partition("```")[0]
     rnn, X, Y, h0 = handout.make()
 
-    def compute_loss(rnn, X, Y, h0):
+    def compute_loss(X, Y, h0, rnn):
         return handout.loss(rnn, X, Y, h0, mean=True)
 
-    def compute_gradients(rnn, X, Y, h0):
+    def compute_gradients(X, Y, h0, rnn):
         averaged, summed = (handout.gradients(rnn, X, Y, h0, mean) for mean in (True, False))
         return averaged | {"b": summed["b"], "W": summed["W"]}
 
-    def forward(rnn, X, Y, h0):
-        return compute_loss(rnn, X, Y, h0), handout.forward(rnn, X, h0)[0][-1]
-
     exec(code, {name: value for name, value in locals().items() if name not in ("code", "monkeypatch")})
     says = capsys.readouterr().out.splitlines()[-1]
-    assert says == "b and W are wrong: 25 times what is right, as with a sum over T = 25 in place of the mean."
+    assert says == "b and W are wrong: 25 times what is right, as with a sum over 25 in place of the mean."
     assert says in section
 
 

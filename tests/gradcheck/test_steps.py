@@ -52,16 +52,6 @@ def test_a_loss_that_returns_the_last_step_alone_is_suspected(idiom):
     assert "loss returns the last step's alone" in result.diagnosis
 
 
-def test_a_factor_beside_another_bug_is_named_with_it():
-    def gradients(*point):
-        wrong = idioms.broken(idioms.gradients_of_dict, "grad_a @ h[t - 1].T", "grad_a @ h[t].T")(*point)
-        return {name: 7 * it for name, it in wrong.items()}
-
-    over = "7 times what is right, as with a sum over T = 7 in place of the mean"
-    expected = f"b, c, U and V are wrong: {over}. W is wrong: {over}, and besides h_t in place of h_{{t-1}}."
-    assert said("dict", gradients).diagnosis == expected
-
-
 @pytest.mark.slow
 @settings(max_examples=2000)
 @given(st.data())
