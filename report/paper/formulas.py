@@ -20,8 +20,9 @@ DEFINITION = re.compile(
     re.S,
 )
 GROWING = r"\\(?:left|right|[bB]igg?[lrm]?)\s*"
+TEXT = rf"\\(text\w*|[mh]box)\s*({GROUP})"
 PIECE = re.compile(
-    rf"\\(?:text\w*|mbox|hbox)\s*{GROUP}|({GROWING})\\(?:\||[lr]?Vert(?![A-Za-z]))|\\(?:[A-Za-z]+|.)|%[^\n]*\n?", re.S
+    rf"{TEXT}|\\verb\*?([^\w\s])(.*?)\3|({GROWING})\\(?:\||[lr]?Vert(?![A-Za-z]))|\\(?:[A-Za-z]+|.)|%[^\n]*\n?", re.S
 )
 SIZES = ["tiny", "scriptsize", "small", "normalsize", "large", "Large", "LARGE", "huge", "Huge"]
 REWRITTEN = {
@@ -29,7 +30,13 @@ REWRITTEN = {
     **dict.fromkeys([rf"\{size}" for size in SIZES], ""),
     r"\&": r"\text{\&}",
     r"\cr": r"\\",
-    r"\Bbb": r"\mathbb",
+    r"\S": r"\text{§}",
+    r"\hfill": r"\quad ",
+    r"\mathstrut": "",
+    r"\varinjlim": r"\underset{\longrightarrow}{\lim}",
+    r"\varprojlim": r"\underset{\longleftarrow}{\lim}",
+    **dict.fromkeys([r"\Bbb", r"\mathbbm"], r"\mathbb"),
+    r"\degree": r"^\circ ",
     r"\LaTeX": r"\text{LaTeX}",
     r"\TeX": r"\text{TeX}",
     r"\middle": "",
@@ -38,7 +45,17 @@ REWRITTEN = {
 SWITCH = re.compile(
     rf"\\(rm|bf|it|cal|sf|tt)(?![A-Za-z])\s*({GROUP}|(?:[^{{}}\\&]|\\(?!right|end)[A-Za-z]+|\\[ ,;:!]|{GROUP})*)"
 )
-OVER = re.compile(rf"\{{((?:[^{{}}]|{GROUP})*?)\\over(?![A-Za-z])((?:[^{{}}]|{GROUP})*)\}}")
+OVER = re.compile(rf"\{{((?:[^{{}}]|{GROUP})*?)\\(over|atop)(?![A-Za-z])((?:[^{{}}]|{GROUP})*)\}}")
+# What pandoc does not know, in terms of what it does.
+KNOWN = r"""
+\newcommand{\dbinom}[2]{\binom{#1}{#2}} \newcommand{\tbinom}[2]{\binom{#1}{#2}} \newcommand{\textcolor}[2]{#2}
+\newcommand{\smash}[1]{#1} \newcommand{\rlap}[1]{#1} \newcommand{\llap}[1]{#1} \newcommand{\vphantom}[1]{}
+\newcommand{\nicefrac}[2]{\frac{#1}{#2}} \newcommand{\href}[2]{#2} \newcommand{\class}[2]{#2} \newcommand{\style}[2]{#2}
+\newcommand{\bra}[1]{\langle #1|} \newcommand{\ket}[1]{|#1\rangle} \newcommand{\braket}[1]{\langle #1\rangle}
+"""
+# Text in an operator is text: in Typst's mathematics, "in" and "and" would be symbols.
+CLASS = re.compile(rf"\\math(rel|bin|op|ord)\s*\{{\s*{TEXT}\s*\}}")
+CLASSES = {"rel": 'class("relation", #{})', "bin": 'class("binary", #{})', "op": "op(#{}, limits: #true)", "ord": "#{}"}
 ROWS = r"\\begin\{((?:align|equation|gather|eqnarray|multline|flalign)\*?)\}(.*)\\end\{\1\}"
 ALIGNED = ("aligned", "split", "gathered")
 INNER = re.compile(
@@ -74,6 +91,7 @@ def translate(formulas):
         Typst markup, with the numbers that ``\tag`` gives; "" for definitions only, None for what pandoc cannot read.
     """
     macros, held = {}, []
+    _prepare(KNOWN, macros)
     plans = [_plan(_hold(_prepare(tex, macros), held), display) for tex, display in formulas]
     wanted = [part for plan in plans for part in plan if isinstance(part, tuple)]
     wanted = list(dict.fromkeys([*wanted, *((tex, False) for _, parts in held for tex in parts)]))
@@ -123,8 +141,14 @@ def _prepare(tex, macros):
     """Put definitions in force, and write the rest as pandoc reads it."""
 
     def piece(match):
-        if match[1]:
-            return rf"{match[1]}\Vert "
+        command, text, _, verbatim, growing = match.groups()
+        if command:  # with formulas in it, perhaps
+            command = re.sub("[mh]box", "text", command)
+            return re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", rf"}}\1\\{command}{{", rf"\{command}{text}")
+        if verbatim is not None:
+            return r"\texttt{" + re.sub(r"([&%$#_{}])", r"\\\1", verbatim) + "}"
+        if growing:
+            return rf"{growing}\Vert "
         return "\n" if match[0].startswith("%") else REWRITTEN.get(match[0], match[0])
 
     def define(match):
@@ -144,10 +168,16 @@ def _prepare(tex, macros):
                 tex = re.sub(re.escape(name) + "(?![A-Za-z])" + pattern, fill, tex)
     tex = re.sub(r"\\require\{\w+\}|\\(?:begin|end)\{(?:subequations|displaymath|math)\}", "", tex)
     tex = re.sub(r"\\(?:eq)?ref\{([^}]*)\}", r"\\text{(\1)}", tex)
-    tex = OVER.sub(r"{\\frac{\1}{\2}}", SWITCH.sub(r"\\math\1{\2}", tex))
+    tex = re.sub(r"\\(begin|end)\{dcases\}", r"\\\1{cases}", tex)
+    tex = OVER.sub(_over, SWITCH.sub(r"\\math\1{\2}", tex))
     tex = CASES.sub(r"\\begin{cases}\2\\end{cases}", tex)
     # amsmath sets the pairs of columns of an align apart; Typst needs to be told.
     return PAIRS.sub(lambda m: r"\\".join(re.sub("(&[^&]*)&", r"\1\\qquad &", row) for row in m[1].split(r"\\")), tex)
+
+
+def _over(match):
+    above, command, below = match.groups()
+    return rf"{{\frac{{{above}}}{{{below}}}}}" if command == "over" else _within("matrix", rf"{above}\\{below}")
 
 
 def _fill(body, arguments):
@@ -186,6 +216,7 @@ def _hold(tex, held):
         write = lambda note, body, place=place: f"attach(limits(#{body}), {place}: #{note})"  # noqa: E731
         while match := pattern.search(tex):
             tex = tex[: match.start()] + hold(write, match[1], match[2]) + tex[match.end() :]
+    tex = CLASS.sub(lambda m: hold(CLASSES[m[1]].format, rf"\{m[2]}{m[3]}"), tex)
     operator = rf"\\operatorname\*\s*({GROUP})"
     return re.sub(operator, lambda m: hold("op(#{}, limits: #true)".format, rf"\operatorname{m[1]}"), tex)
 
@@ -199,7 +230,7 @@ def _plan(tex, display):
     tags = re.findall(TAG, tex)
     if not tags:
         tex = re.sub(rf"^\s*\\begin\{{equation\*?\}}|\\end\{{equation\*?\}}\s*$|{UNNUMBERED}", "", tex)
-        if display and r"\\" in re.sub(rf"(?s)\\begin.*\\end|{GROUP}", "", tex):
+        if r"\\" in re.sub(rf"(?s)\\begin.*\\end|{GROUP}", "", tex):
             tex = _within("gathered", tex)
         return [(tex, display)] if tex.strip(" \n{}") else []
     math = re.fullmatch(ROWS, tex.strip(), re.S)

@@ -109,13 +109,20 @@ def _compile(compiler, folder, source, dated):
         except typst.TypstError as error:
             if not error.message.startswith("PDF/"):
                 raise
-            texts = re.findall(r'the text `"(.*?)"` could not be displayed', error.diagnostic)
-    return compiler.compile(str(file)), "".join(sorted(set("".join(map(_unquote, texts)))))
+            suspects = sorted(set("".join(_undisplayed(error))))
+    pdf = compiler.compile(str(file))
+    file.write_text(FRONT + "\n\n".join(f"#{quote(character)}" for character in suspects), encoding="utf-8")
+    try:  # each by itself: the texts have characters that could be displayed, too
+        compiler.compile(str(file), pdf_standards=["ua-1"])
+    except typst.TypstError as error:
+        suspects = sorted(set("".join(_undisplayed(error))))
+    return pdf, "".join(suspects)
 
 
-def _unquote(text):
-    """The characters of a string as Typst's messages write it."""
-    return re.sub(r"\\u\{(\w+)\}|\\(.)", lambda m: chr(int(m[1], 16)) if m[1] else m[2], text)
+def _undisplayed(error):
+    """The texts that no font has, as Typst's message names them."""
+    texts = re.findall(r'the text `"(.*?)"` could not be displayed', error.diagnostic)
+    return [re.sub(r"\\u\{(\w+)\}|\\(.)", lambda m: chr(int(m[1], 16)) if m[1] else m[2], text) for text in texts]
 
 
 def _line(error):

@@ -62,6 +62,9 @@ def test_a_comment_ends_with_its_line():
         r"\newcommand{\norm}[1]{\left\|#1\right\|}\norm{\norm{x} + y}",
         r"x \odot y \ominus z \otimes a \sqcap b \cap c \cdot d",
         r"\texttt{loss} \mathtt{x} \sum_{\substack{a\\b}}",
+        r"\begin{dcases}a & b \hfill \\ c & d\end{dcases}",
+        r"{a \atop b} \dbinom nk \nicefrac12 \textcolor{red}{x} \S 3 \varinjlim_n \mathbbm{1} 90\degree",
+        r"\smash{x} \vphantom{\sum} \rlap{x}y \mathstrut \bra{x} \ket{x} \braket{x} \hbox{if }",
     ],
 )
 def test_what_mathjax_sets_typst_sets(tex, tmp_path):
@@ -93,3 +96,16 @@ def test_tags_are_the_numbers_of_equations():
 
 def test_what_cannot_be_read_is_told_from_what_is_empty():
     assert translate([(r"\nonsense{x}", False), (r"\def\q{1}", False), ("x", False)]) == [None, "", "$x$"]
+
+
+@pytest.mark.parametrize("word", ["and", "in", "not", "pi", "top", "div", "sign", "subject to"])
+@pytest.mark.parametrize("command", ["mathrel", "mathbin", "mathop", "mathord"])
+def test_text_in_an_operator_is_text(command, word):
+    assert (
+        f'upright("{word}")' in one(rf"A \{command}{{\text{{{word}}}}} B") == one(rf"A\{command}{{\mbox{{{word}}}}}B")
+    )
+
+
+def test_formulas_in_text_are_formulas_and_verbatim_text_is_not():
+    assert one(r"\text{a $x_1$ b}") == '$upright("a ") x_1 upright(" b")$'
+    assert one(r"\verb|a_b&c|") == '$mono("a_b&c")$'
