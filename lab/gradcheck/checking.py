@@ -95,29 +95,21 @@ def check(
         )
     check_entries(entries)
     check_tolerance(tolerance)
-    code = _Code(loss, gradients, forward)
-    options = {"entries": entries, "tolerance": tolerance, "progress": progress, "rng": np.random.default_rng(seed)}
+    code, options = _Code(loss, gradients, forward), _Options(entries, tolerance, progress, np.random.default_rng(seed))
     with _one_thread():
-        comparison, method, remarks = _compared("here", code, params, args, **options)
+        comparison, method, remarks = _compared("here", code, params, args, options)
         comparisons = [comparison]
         if callable(gradients):
-            theta, states = _further_out(params, comparison.params, args, options["rng"])
-            try:
-                value = code.loss_of(states)(theta)
-                defined = value is None or np.isfinite(slopes.number(value))
-            except (ArithmeticError, ValueError):
-                defined = False
-            if defined:
-                further, *_ = _compared("with larger weights", code, theta, states, **options)
+            theta, further_args = _further_out(params, comparison.params, args if code.takes(args) else (), options.rng)
+            further_args = further_args or args
+            if _is_defined(code.loss_of(further_args), theta):
+                further, *_ = _compared("with larger weights", code, theta, further_args, options)
                 comparisons = [comparison._replace(point="as given"), further]
             else:
                 remarks.append("With larger weights the loss is not finite, so only this point was checked.")
         if forward is not None:
-            steps = [steps_of(it, forward, method) for it in comparisons if it.wrong]
-            found = {
-                it.point: network for it, network in zip([it for it in comparisons if it.wrong], steps, strict=True)
-            }
-            recognise = (*recognise, lambda comparison: found.get(comparison.point))
+            steps = {it.point: steps_of(it, forward, method) for it in comparisons if it.wrong}
+            recognise = (*recognise, lambda comparison: steps.get(comparison.point))
     result = GradientCheck(comparisons, method, recognise)
     result.remarks = (*remarks, *_remarks(result, callable(gradients), args))
     return result
@@ -129,6 +121,10 @@ class _Code(NamedTuple):
     loss: object
     gradients: object
     forward: object
+
+    def takes(self, args):
+        """Whether all of them take these arguments: else one of them may have a state of its own."""
+        return all(_takes(function, 1 + len(args)) for function in self if callable(function))
 
     def loss_of(self, args):
         """The loss as a function of params alone."""
@@ -144,13 +140,35 @@ class _Code(NamedTuple):
         """The gradients, whether they are in params, and what their function has changed."""
         if not callable(self.gradients):
             return self.gradients, self.gradients is params, []
-        theta, weights = copied(params, named(params))
+        theta, weights = copied(params, _floats(params))
         before, kept = {name: it.copy() for name, it in weights.items()}, copy.deepcopy(args)
         found = self.gradients(theta, *(kept if _takes(self.gradients, 1 + len(args)) else ()))
         found = theta if found is None else found  # a method may leave them in the network
         changed = [name for name, it in weights.items() if not np.array_equal(it, before[name])]
         changed += [f"argument {i + 2}" for i, it in enumerate(args) if not _same(it, kept[i])]
         return found, found is theta, changed
+
+
+class _Options(NamedTuple):
+    entries: int | None
+    tolerance: float | None
+    progress: bool
+    rng: np.random.Generator
+
+
+def _floats(params):
+    """The names of what may be parameters: not of numbered characters, say, that an object holds as well."""
+    return [name for name, it in named(params).items() if it.dtype == np.float64]
+
+
+def _is_defined(loss, theta):
+    """Whether a loss is finite, or what is wrong with it has nothing to do with where it is asked."""
+    try:
+        with np.errstate(all="ignore"):
+            slopes.number(loss(theta))
+    except (ArithmeticError, ValueError):
+        return False
+    return True
 
 
 def _takes(function, count):
@@ -177,24 +195,24 @@ def _one_thread():
     return threadpool_limits(1, "blas")
 
 
-def _compared(point, code, params, args, entries, tolerance, progress, rng):
+def _compared(point, code, params, args, options):
     """The comparison at one point, its method, and what is to be said of it."""
     loss = code.loss_of(args)
+    before = loss(copied(params, _floats(params))[0]) if callable(code.gradients) else None
     found, same, changed = code.gradients_at(params, args)
     arrays, analytic, left = paired(params, found, same)
     value = slopes.loss_at(loss, params, arrays)
-    directions = {name: rng.standard_normal(a.shape) / math.sqrt(a.size) for name, a in arrays.items()}
-    method, along, reason = slopes.fitting_method(loss, params, value, directions)
-    comparison = compare(point, arrays, analytic, {}, value, method, tolerance, args, params)
-    theta, weights = copied(params, arrays, METHODS[method][1])
-    most = MOST_CALLS // 2 // CALLS[method] // len(arrays)  # at each of two points
-    for (name, a), expected in zip(analytic.items(), along, strict=True):
-        agrees = comparison.agree(np.sum(a * directions[name]), expected)
-        comparison.numerical[name] = _numerical(
-            loss, theta, name, weights[name], a, method, entries, most, agrees, rng, progress
+    if before is not None and not abs(before - value) <= 1e-12 * max(1, abs(value)):
+        raise ValueError(
+            "gradients changes what the loss reads, a state perhaps: let both take it as an argument, and hand it over."
         )
-        if not agrees and comparison.agree(a, comparison.numerical[name]):  # the error is elsewhere: look everywhere
-            comparison.numerical[name] = derivative(lambda: loss(theta), name, weights[name], method, progress=progress)
+    directions = {name: options.rng.standard_normal(a.shape) / math.sqrt(a.size) for name, a in arrays.items()}
+    method, along, reason = slopes.fitting_method(loss, params, value, directions)
+    comparison = compare(point, arrays, analytic, {}, value, method, options.tolerance, args, params)
+    theta, weights = copied(params, arrays, METHODS[method][1])
+    for name, expected in zip(arrays, along, strict=True):
+        agrees = comparison.agree(np.sum(analytic[name] * directions[name]), expected)
+        _fill(comparison, name, lambda: loss(theta), weights[name], method, agrees, options)
     if not abs(loss(theta) - value) <= 1e-12 * max(1, abs(value)):
         raise ValueError("loss has changed during the check: it must not remember anything from one call to the next.")
     remarks = []
@@ -207,25 +225,25 @@ def _compared(point, code, params, args, entries, tolerance, progress, rng):
     return comparison, method, remarks
 
 
-def _numerical(loss, theta, name, weights, a, method, entries, most, agrees, rng, progress):
-    """Some entries of a numerical gradient: more if they agree with the gradient although it is wrong elsewhere."""
+def _fill(comparison, name, loss, weights, method, agrees, options):
+    """Some entries of a numerical gradient; more if they agree although the gradient is known to be wrong somewhere."""
+    some, a, settings = None, comparison.analytic[name], {"method": method, "progress": options.progress}
+    if options.entries is not None:
+        most = MOST_CALLS // 2 // CALLS[method] // len(comparison.params)  # at each of two points
+        some = max(1, min(options.entries, most))
+        some = some if agrees or weights.size > 2 * max(options.entries, most) else None
+    numerical = derivative(loss, name, weights, entries=some, rng=options.rng, **settings)
+    comparison.numerical[name] = numerical
+    if agrees or not comparison.agree(a, numerical):
+        return
 
-    def at():
-        return loss(theta)
+    def differs(way):
+        return np.sum(a * way) - slope(loss, weights, ..., way, method)
 
-    some = None if entries is None else max(1, min(entries, most))
-    if not agrees and some is not None and weights.size <= 2 * max(entries, most):
-        some = None
-    numerical = derivative(at, name, weights, method, entries=some, rng=rng, progress=progress)
-    known = ~np.isnan(numerical)
-    if not agrees and some is not None and np.allclose(a[known], numerical[known], rtol=1e-4, atol=1e-8):
-
-        def differs(way):
-            return np.sum(a * way) - slope(at, weights, ..., way, method)
-
-        entry = slopes.worst_entry(differs, weights.shape)
-        numerical[entry] = slope(at, weights, entry, 1, method)
-    return numerical
+    entry = slopes.worst_entry(differs, weights.shape)
+    numerical[entry] = slope(loss, weights, entry, 1, method)
+    if comparison.agree(a, numerical):  # even so: look everywhere
+        comparison.numerical[name] = derivative(loss, name, weights, **settings)
 
 
 def compare(point, arrays, analytic, numerical, value, method, tolerance, args=(), theta=None):

@@ -36,13 +36,15 @@ class Net:
 
     def __init__(self):
         self.layers, self.names = [Layer(W1, B1), Layer(W2, B2)], ["first", "second"]
+        self.rows = np.arange(5)
 
     def loss(self):
         one, two = self.layers
-        return cost(one.W, one.b, two.W, two.b)
+        return ((np.tanh(X[self.rows] @ one.W + one.b) @ two.W + two.b - Y) ** 2).sum()
 
     def backward(self):
         one, two = self.layers
+        assert self.rows.dtype.kind == "i"
         one.dW, one.db, two.dW, two.db = slopes(one.W, one.b, two.W, two.b)
 
 
@@ -196,6 +198,40 @@ def test_a_first_state_that_is_not_handed_over_is_said_to_hide_bugs():
     assert not check(loss, W, lambda W, h: 0 * W, np.zeros(3), progress=False).passed
 
 
+def test_a_state_that_one_function_keeps_to_itself_is_left_as_it_is_in_all():
+    W, own = rng.normal(size=(3, 3)), rng.uniform(-1, 1, 3)
+
+    def gradients(W, h):
+        a = np.tanh(W @ h + 1)
+        return np.outer(2 * a * (1 - a**2), h)
+
+    assert check(lambda W: (np.tanh(W @ own + 1) ** 2).sum(), W, gradients, own, progress=False).passed
+
+
+def test_a_second_point_where_the_loss_is_not_defined_is_left_out():
+    w = np.full(3, 1e-3)
+    result = check(lambda w: np.log(w).sum(), w, lambda w: 1 / w, progress=False)
+    assert result.passed and result.remarks == (
+        "With larger weights the loss is not finite, so only this point was checked.",
+    )
+
+
+def test_gradients_that_carry_a_state_of_their_own_on_are_found_out():
+    state = np.zeros(3)
+
+    def loss(W):
+        return (np.tanh(W @ state + 1) ** 2).sum()
+
+    def gradients(W):
+        a = np.tanh(W @ state + 1)
+        found = np.outer(2 * a * (1 - a**2), state)
+        state[:] = a
+        return found
+
+    with pytest.raises(ValueError, match="gradients changes what the loss reads"):
+        check(loss, rng.normal(size=(3, 3)), gradients, progress=False)
+
+
 # ------------------------------------------------------------------------------------------------------------ an LSTM
 
 
@@ -272,3 +308,20 @@ def test_a_large_network_takes_at_most_two_thousand_calls_and_one_wrong_entry_is
     result = check(loss, params, gradients, progress=False)
     assert result.wrong == ("W",) and {row.worst for row in result if not row.passed} == {(17, 3)}
     assert len(calls) < 2000 and "a small network (m = 10) shows the same bugs" in str(result)
+
+
+def test_a_module_of_pytorch_is_checked_by_central_differences():
+    torch = pytest.importorskip("torch")
+    net, x = torch.nn.Linear(3, 2).double(), torch.tensor(X)
+
+    def loss(net):
+        return (torch.tanh(net(x)) ** 2).sum()
+
+    def gradients(net):
+        net.zero_grad()
+        loss(net).backward()
+        return {name: weights.grad for name, weights in net.named_parameters()}
+
+    result = check(loss, net, gradients, progress=False)
+    assert result.passed and result.method == "extrapolated"
+    assert [row.name for row in result] == ["weight", "bias"] * 2
