@@ -123,8 +123,10 @@ def plan(recipe, length, epochs=None, steps=None, hidden_size=None):
     per_epoch = max(1, (length - 1) // (25 * reading.get("batch_size", 1)))
     most = way.get("most_epochs", MANY_EPOCHS) * per_epoch
     usual = min(max(3 * per_epoch, FEW_STEPS), way.get("steps", most), most)
-    way["steps"] = int(steps or (epochs or 0) * per_epoch or usual)
-    way["hidden_size"] = hidden_size or way["hidden_size"]
+    if epochs is not None:
+        usual = epochs * per_epoch
+    way["steps"] = usual if steps is None else steps
+    way["hidden_size"] = way["hidden_size"] if hidden_size is None else hidden_size
     return way
 
 

@@ -67,7 +67,7 @@ def test_wrong_input_is_answered_in_one_sentence(book, tmp_path, capsys):
         ([str(tmp_path / "none.txt")], "There is no book at "),
         ([str(tmp_path / "tiny.txt")], "tiny.txt has 5 characters, too few"),
         ([str(book), "--recipe=magic"], "There is no recipe 'magic': choose one of 'AdaGrad"),
-        ([str(book), "--hidden-size=-1"], "hidden_size and vocab_size must be at least 1, not -1"),
+        ([str(book), "--hidden-size=0"], "hidden_size and vocab_size must be at least 1, not 0"),
     ):
         assert main([*arguments, f"--out={tmp_path / 'out.npz'}"]).startswith(sentence)
     for option in ("--minutes=0", "--minutes=nan", "--seed=-1"):
