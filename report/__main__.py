@@ -2,10 +2,10 @@
 
     python -m report --book path/to/book.txt --author "Your name" --recipe "Adam 0.001, scaled" --epochs 2
 
-writes build/lab4.ipynb and build/lab4.pdf, and build/lab4.npz, the best network, for `python -m lab.write`. The
-parameters are those of the notebook's first cell of code; BOOK=path/to/book.txt says the same as --book
-path/to/book.txt. Each run works in a folder of its own and moves its files to their place when all are made, so
-build/ never holds half a report, or parts of two.
+writes build/lab4.ipynb and build/lab4.pdf, and what the notebook keeps of its best network: build/lab4.npz, for
+`python -m lab.write`, and build/lab4-live.html, a page in which it writes. The parameters are those of the notebook's
+first cell of code; BOOK=path/to/book.txt says the same as --book path/to/book.txt. Each run works in a folder of its
+own and moves its files to their place when all are made, so build/ never holds half a report, or parts of two.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def write_report(author, parameters):
             make_report(NOTEBOOK, folder, author, **parameters)
         except (Failed, ConversionException) as error:
             return str(error)
-        made = [file for file in folder.iterdir() if file.suffix in (".pdf", ".ipynb", ".npz")]
+        made = [file for file in folder.iterdir() if file.suffix in (".pdf", ".ipynb", ".npz", ".html")]
         with locked(build / ".moving"):  # of two runs that end together, one after the other
             # The PDF first: it is the likeliest to be open in a viewer, and Windows then refuses to replace it
             for file in sorted(made, key=lambda file: file.suffix != ".pdf"):
@@ -62,8 +62,10 @@ def write_report(author, parameters):
                     file.replace(build / file.name)
                 except PermissionError:
                     return f"Close build/{file.name}, which another program has open, and make the report again."
-    network = ", and its network build/lab4.npz" if any(file.suffix == ".npz" for file in made) else ""
-    print(f"The report is build/lab4.pdf{network}")
+    names = {file.name for file in made}
+    network = ", and its network build/lab4.npz" if "lab4.npz" in names else ""
+    page = "; it writes in build/lab4-live.html" if "lab4-live.html" in names else ""
+    print(f"The report is build/lab4.pdf{network}{page}")
     return 0
 
 

@@ -54,6 +54,21 @@ def test_the_command_line_says_what_is_made(book, making, capsys):
     assert capsys.readouterr().out == "The report is build/lab4.pdf\n"  # no network was kept
 
 
+def test_the_network_and_its_page_are_moved_and_named_where_the_notebook_keeps_them(book, making, capsys, monkeypatch):
+    make, names = run.make_report, ["lab4-live.html", "lab4.npz"]
+
+    def make_all(notebook, folder, author, **parameters):
+        make(notebook, folder, author, **parameters)
+        for name in names:
+            (folder / name).write_text("new", encoding="utf-8")
+
+    monkeypatch.setattr(run, "make_report", make_all)
+    assert main([f"--book={book}"]) == 0
+    said = "The report is build/lab4.pdf, and its network build/lab4.npz; it writes in build/lab4-live.html\n"
+    assert capsys.readouterr().out == said
+    assert all((command.ROOT / "build" / name).read_text(encoding="utf-8") == "new" for name in names)
+
+
 def test_what_is_wrong_is_said_before_anything_is_made_or_imported(making):
     assert main(["--book=nowhere.txt"]).startswith("There is no book at ")
     assert not making and not (command.ROOT / "build").exists()
@@ -179,15 +194,14 @@ def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_li
     nbformat.write(notebook, house / "lab4.ipynb")
     (house / "a book.txt").write_text(BOOK, encoding="utf-8", newline="\n")
     for file in house.rglob("*"):
-        if file.suffix in (".ipynb", ".json", ".lua", ".md", ".py", ".svg", ".txt", ".typ"):
+        if file.suffix in (".html", ".ipynb", ".json", ".lua", ".md", ".py", ".svg", ".txt", ".typ"):
             file.write_bytes(file.read_bytes().replace(b"\n", ends))
     environment = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(house)}
     words = ["BOOK=a book.txt", "STEPS=60", "HIDDEN_SIZE=10", "AUTHOR=Åsa"]
     command = [sys.executable, "-m", "report", *words]
     made = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
-    assert (made.returncode, made.stdout) == (0, "The report is build/lab4.pdf, and its network build/lab4.npz\n"), (
-        made.stderr
-    )
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("The report is build/lab4.pdf, and its network build/lab4.npz")
     assert "Warning" not in made.stderr
     pages = pypdf.PdfReader(house / "build" / "lab4.pdf").pages
     before, _, after = "".join(page.extract_text() for page in pages).partition("2 The model")
