@@ -7,7 +7,7 @@ from small import IDS, VOCAB
 
 import rnn_core as rnn
 from lab import plain
-from lab.bugs import BUGS
+from lab.bugs import BUGS, MORE
 from lab.gradients import check, check_gradients
 
 
@@ -158,6 +158,12 @@ def test_what_is_said_of_several_points_holds_at_all_of_them():
         return grads.like(grads.flat * (len(calls) + 1))
 
     assert "wrong: everything flows from" in check_gradients(backward=inconsistent, progress=False).diagnosis
+
+
+@pytest.mark.parametrize("bug", [*BUGS, *MORE], ids=lambda bug: bug.name)
+def test_every_bug_of_the_gallery_is_named_at_the_better_points(bug):
+    words = check_gradients(backward=bug.backward, progress=False).diagnosis
+    assert f'exactly what the bug "{bug.name}" gives' in words
 
 
 def test_with_one_step_nothing_is_wrong_with_a_recurrence_that_is_not_there():
