@@ -65,7 +65,8 @@ def read_book(path, least=27):
     FileNotFoundError
         There is no such file.
     ValueError
-        The file is empty, too short, or not UTF-8 (the message names the first byte that is not).
+        The file is empty, too short, or not UTF-8 (the message names the first byte that is not and, for a text in
+        UTF-16, cp1252 or Latin-1, says how to convert it).
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -75,7 +76,8 @@ def read_book(path, least=27):
         text = data.decode()
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path.name} is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) does not fit; save it as UTF-8."
+            f"{path.name} is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) does not fit; "
+            f"{_conversion(path, data) or 'save it as UTF-8.'}"
         ) from None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text:
@@ -83,6 +85,28 @@ def read_book(path, least=27):
     if len(text) < least:
         raise ValueError(f"{path.name} has {len(text):,} characters, too few: choose a book of {least:,} or more.")
     return text
+
+
+def _conversion(path, data):
+    """Half a sentence that says in which encoding bytes make a text and how to convert it; "" if none seems to fit."""
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    high = sum(data.count(byte) for byte in range(0x80, 0x100))
+    intact = sum(character > "\x7f" for character in data.decode(errors="ignore"))
+    if not marked and (high > len(data) / 4 or 4 * intact > high or b"\0" in data):
+        return ""  # another alphabet's, UTF-8 with a fault in it, or no text
+    encoding = "utf-16" if marked else "cp1252" if any(byte in data for byte in range(0x80, 0xA0)) else "latin-1"
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return ""
+    copy = path.with_name(f"{path.stem}-utf-8{path.suffix}")
+    names = (
+        "".join(c if c.isalnum() or c in " /.:_-" else f"\\U{ord(c):08x}" for c in file.as_posix())  # for any shell
+        for file in (copy, path)
+    )
+    into, source = (f"open('{name}', '{mode}')" for name, mode in zip(names, ("wb", "rb"), strict=True))
+    line = f"{into}.write({source}.read().decode('{encoding}').encode())"
+    return f'it seems to be {encoding}, and this line makes a copy in UTF-8: python -c "{line}"'
 
 
 def code_points(text):

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -63,6 +65,35 @@ def test_read_book_returns_the_text_with_unix_line_ends_and_no_byte_order_mark(t
     path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n" + "Bäckström och".encode())
     text = "one\ntwo\nthree\nBäckström och"
     assert rnn.read_book(path) == text and len(text) == 25 + 2  # as short as a book may be
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("utf-16", "Жил да был “старик”.\n"),
+        ("cp1252", "“Åsa, ça va bien, et vous?”\n"),
+        ("latin-1", "Åsa såg älgen på ön.\n"),
+    ],
+)
+def test_a_book_in_an_older_encoding_comes_with_the_line_that_converts_it(encoding, text, tmp_path):
+    book = tmp_path / "it's my $HOME `book` %PATH%.v2.txt"  # which shells would change
+    book.write_bytes((20 * text).encode(encoding))
+    with pytest.raises(ValueError, match=f"it seems to be {encoding}, and this line makes a copy") as complaint:
+        rnn.read_book(book)
+    line = str(complaint.value).partition("UTF-8: python ")[2]
+    subprocess.run(f'"{sys.executable}" {line}', shell=True, check=True)
+    assert rnn.read_book(book.with_name(f"{book.stem}-utf-8.txt")) == 20 * text
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["Жил да был старик. ".encode("cp1251"), "Åsa såg älgen. ".encode() * 9 + b"\xe5", b"\x89PNG\0", b"\xff\xfe\0\xd8"],
+    ids=["another alphabet", "UTF-8 with a fault", "a picture", "half a UTF-16"],
+)
+def test_no_encoding_is_named_where_none_seems_to_fit(data, tmp_path):
+    (tmp_path / "book.txt").write_bytes(data)
+    with pytest.raises(ValueError, match=r"byte \d+ \(0x..\) does not fit; save it as UTF-8\.$"):
+        rnn.read_book(tmp_path / "book.txt")
 
 
 @pytest.mark.parametrize(
