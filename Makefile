@@ -57,7 +57,8 @@ long: .venv/ready  ## make the experiments that are too long for the notebook (o
 	$(BIN)/python benchmarks/training.py $(PARTS)
 
 clean:  ## remove the environment and all that was built
-	rm -rf .venv build mutants *.egg-info .ipynb_checkpoints .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv build dist mutants *.egg-info .pytest_cache .hypothesis .ruff_cache
+	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " \

@@ -3,6 +3,8 @@
 import ast
 import json
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -74,9 +76,31 @@ def test_windows_runs_the_same_commands_as_the_makefile(name):
     recipe = recipe.replace(" $(AS_ROOT)", "")  # of which Windows knows nothing
     batch = (ROOT / "make.bat").read_text(encoding="utf-8")
     label = re.search(rf"^:{name}\n(.*?)(?=^:|\Z)", batch, re.MULTILINE | re.DOTALL)[1]
-    arguments = re.compile(r"(-m report) .*")  # of the first, as make knows them; of the second, as they were typed
+    # Of the first, as make knows them; of the second, as they were typed; and Windows has no root
+    arguments = re.compile(r"(-m report|lab4\.ipynb) .*")
     ours, theirs = ([arguments.sub(r"\1", line) for line in commands(text)] for text in (recipe, label))
     assert theirs == ours != []
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="there is no git here")
+def test_git_leaves_out_what_a_run_makes_and_other_books_and_nothing_of_the_project(tmp_path):
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    own = ["data/the_drowned_bell.txt", "data/README.md", "lab4.ipynb", "lab/measured/best.npz", "report/lab4.pdf"]
+    made = ["data/diary.txt", "data/more/a b.md", "build/lab4.pdf", "my.npz", "my.npz.checkpoint", "lab4.html"]
+    made += ["lab/.ipynb_checkpoints/lab4-checkpoint.ipynb", "dist/lab4.whl", "goblet_book.txt"]
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    words = ["git", "check-ignore", "--no-index", *own, *made]
+    ignored = subprocess.run(words, cwd=tmp_path, capture_output=True, check=True, encoding="utf-8").stdout
+    assert ignored.splitlines() == made
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")
+def test_clean_removes_what_jupyter_has_left_in_any_folder(tmp_path):
+    for folder in ("data/a b/.ipynb_checkpoints", "build", "lab"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["Makefile", "a b", "data", "lab"]
 
 
 def test_a_batch_file_has_the_line_ends_in_which_windows_finds_its_labels():
