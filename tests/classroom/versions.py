@@ -47,7 +47,7 @@ def softmax(body):
     return ("", f"def softmax(o):\n    {body}\n")
 
 
-H, LOSS, BOTH = "h[t] = np.tanh(a_t)", "np.log(y_t @ p[t])", "one_hot[x[t - 1]], one_hot[y[t - 1]]"
+H, LOSS, BOTH = "h[t] = np.tanh(a_t)", "np.log(y_t @ p[t])", "k == x[t - 1], k == y[t - 1]"
 FORWARD = {
     "W transposed": [("W @ h[t - 1]", "W.T @ h[t - 1]")],
     "b forgotten": [(" + b", "")],
@@ -63,10 +63,10 @@ FORWARD = {
     "h0 used, but h[0] zero": [("return L, h, p", "h[0] = 0 * h0\n    return L, h, p")],
     "always h0": [("W @ h[t - 1]", "W @ h[0]")],
     "V reads the h before": [("V @ h[t] + c", "V @ h[t - 1] + c")],
-    "x of the next step": [("one_hot[x[t - 1]]", "one_hot[x[t % len(x)]]")],
+    "x of the next step": [("k == x[t - 1]", "k == x[t % len(x)]")],
     "x and y exchanged": [("x_t, y_t = ", "y_t, x_t = ")],
-    "U reads y": [(BOTH, "one_hot[y[t - 1]], one_hot[y[t - 1]]")],
-    "the loss of x": [(BOTH, "one_hot[x[t - 1]], one_hot[x[t - 1]]")],
+    "U reads y": [(BOTH, "k == y[t - 1], k == y[t - 1]")],
+    "the loss of x": [(BOTH, "k == x[t - 1], k == x[t - 1]")],
     "mean over T": [("return L,", "return L / len(x),")],
     "bits": [(LOSS, "np.log2(y_t @ p[t])")],
     "log10": [(LOSS, "np.log10(y_t @ p[t])")],
@@ -91,7 +91,7 @@ FORWARD = {
     "W h squared": [("W @ h[t - 1]", "W @ h[t - 1] ** 2")],
     "W h entry by entry": [("W @ h[t - 1]", "np.diag(W) * h[t - 1]")],
     "a row of U added": [("U @ x_t", "U.T[1].sum() + U @ x_t")],
-    "U of all characters so far": [("U @ x_t", "U @ one_hot[x[:t]].mean(axis=0)")],
+    "U of all characters so far": [("U @ x_t", "U @ (k[:, None] == x[:t]).mean(axis=1)")],
     "h leaks": [(H, "h[t] = 0.9 * np.tanh(a_t) + 0.1 * h[t - 1]")],
     "h added": [("W @ h[t - 1]", "W @ h[t - 1] + h[t - 1]")],
     "dropout": [(H, "h[t] = np.tanh(a_t) * (np.random.rand(len(a_t)) > 0.1)")],
@@ -162,7 +162,7 @@ ADAGRAD = {
     "the first parameter only": [(MOVE, f"{MOVE}\n        break")],
     "squares twice": [(ADD, "G += 2 * g**2")],
 }
-DRAW, STATE = "x = rng.choice(len(c), p=p)", "h = np.tanh(W @ h + U @ one_hot[x] + b)"
+DRAW, STATE = "x = rng.choice(len(c), p=p)", "h = np.tanh(W @ h + U @ (k == x) + b)"
 CUMULATIVE = "x = min(np.searchsorted(np.cumsum(p), r) + {}, len(c) - 1)"
 SYNTHESIZE = {
     "argmax": [(DRAW, "x = np.argmax(p)")],
@@ -181,14 +181,14 @@ SYNTHESIZE = {
     "one number for all draws": [("    for _", "    r = rng.random()\n    for _"), (DRAW, CUMULATIVE.format(0))],
     "writes into h0": [("h = np.tanh", "h[:] = np.tanh")],
     "c forgotten": [("V @ h + c", "V @ h")],
-    "b forgotten": [("one_hot[x] + b", "one_hot[x]")],
-    "U by rows": [("U @ one_hot[x]", "U[x % len(U)].sum()")],
+    "b forgotten": [("(k == x) + b", "(k == x)")],
+    "U by rows": [("U @ (k == x)", "U[x % len(U)].sum()")],
     "W transposed": [("W @ h", "W.T @ h")],
     "floats": [("text.append(x)", "text.append(float(x))")],
     "a string": [("np.array(text)", "''.join(map(str, text))")],
     "first forgotten": [("first, h0, []", "0, h0, []")],
     "h updated twice": [(STATE, f"{STATE}\n        {STATE}")],
-    "no tanh": [("np.tanh(W @ h + U @ one_hot[x] + b)", "(W @ h + U @ one_hot[x] + b)")],
+    "no tanh": [("np.tanh(W @ h + U @ (k == x) + b)", "(W @ h + U @ (k == x) + b)")],
 }
 UPDATE = "adagrad(params, backward(params, x, y, h, p), g2, eta)"
 SAMPLE = "samples[step] = synthesize(params, x[0], h0, length, rng)"
