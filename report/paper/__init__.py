@@ -15,8 +15,8 @@ A notebook speaks to it in five ways:
 - *Captions*: a paragraph that begins with ``**Figure 1.**`` is the caption of the picture above it, one that begins
   with ``**Table 1.**`` that of the table below it. ``**Abstract.**`` begins the abstract.
 - *Metadata* of the notebook: ``title``, ``authors`` (a list of names, or of dicts with a ``name``), ``course``,
-  ``date``, ``lang`` and ``paper`` ("a4" or "us-letter"). Without a title, the first-level heading that the notebook
-  begins with is one.
+  ``date``, ``lang``, ``direction`` ("ltr" or "rtl") and ``paper`` ("a4" or "us-letter"). Without a title, the
+  first-level heading that the notebook begins with is one.
 - *The MIME type for paper*, `PAPER`: an output's vector form, which no screen takes and which goes before all others.
 - *Alternative text*: ``alt`` in the metadata of an output.
 """

@@ -41,6 +41,7 @@ BEST_FIRST = [
 COLOURS = re.compile(r"\x1b\[(?!\d{0,4}[AK]).*?[@-~]")  # all escape sequences but those of TERMINAL
 # Text, or what moves the cursor or erases: line ends, steps back, up (A) by a number of lines, a line or part of it (K)
 TERMINAL = re.compile(r"([^\n\r\b\x1b]+|\x1b(?!\[\d{0,4}[AK]))|(?:\x1b\[(\d*))?([AK\n\r\b])")
+FRAME = re.compile(r'frames\[0\] = "(data:image/[^"]+)"')  # in what Matplotlib's to_jshtml makes
 UNSEEN = re.compile(  # tags are seen only if they stand for something
     r"<(script|style)\b.*?</\1>|<!--.*?-->|<(?!/?(?:img|svg|iframe|video|audio|embed|object|input|hr)\b)[^>]*>",
     re.I | re.S,
@@ -121,12 +122,14 @@ class LabReportExporter(TemplateExporter):
         def warn(message, number=None):
             self.log.warning("%s: %s", names.get(number, "notebook"), message)
 
+        if unrun := _unrun([cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]):
+            warn(unrun)
         # Not the parent's method: that one goes on to lay out the whole notebook with a template.
         nb, resources = Exporter.from_notebook_node(self, nb, resources, **kw)
         language = nb.metadata.get("language_info", {}).get("name", "python")
         cells = [(cell.metadata.number, cell.source, [*self.pieces(cell, language)]) for cell in nb.cells]
         about = resources.get("metadata", {})
-        facts = {"name": about.get("name") or "Notebook", **self.facts(nb.metadata, warn)}
+        facts = {"name": about.get("name") or "Notebook", "note": unrun, **self.facts(nb.metadata, warn)}
         return make_pdf(Document(cells, Path(about.get("path") or "."), warn), facts, warn), resources
 
     def facts(self, metadata, warn):
@@ -134,7 +137,7 @@ class LabReportExporter(TemplateExporter):
         parameters = metadata.get("papermill", {}).get("parameters", {})
 
         def about(name, default=""):
-            return str(getattr(self, name) or metadata.get(name) or parameters.get(name) or default)
+            return str(getattr(self, name, "") or metadata.get(name) or parameters.get(name) or default)
 
         def choose(name, default, pattern):
             if not re.fullmatch(pattern, value := about(name, default).lower()):
@@ -159,6 +162,7 @@ class LabReportExporter(TemplateExporter):
             "made": made or _iso_date(about("date")),
             "paper": choose("paper", "a4", "|".join(PAPERS)),
             "lang": choose("lang", "en", r"[a-z]{2,3}(-[a-z]{2})?"),
+            "direction": choose("direction", "ltr", "ltr|rtl"),
         }
 
     # ----- the notebook as HTML
@@ -204,6 +208,15 @@ def export(notebook, folder, author=""):
         return exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]
 
 
+def _unrun(cells):
+    """What to say of cells of code that have not run; where counts were taken away, outputs tell that they have."""
+    left = sum(cell.execution_count is None for cell in cells)
+    if not left or (left == len(cells) and any(cell.outputs for cell in cells)):
+        return ""
+    have, lacks = ("has", "its results are") if left == 1 else ("have", "their results are")
+    return f"{left} of {len(cells)} cells {have} not run: {lacks} missing. Run all cells and export again."
+
+
 def _output(output):
     if output.output_type == "error":
         return _text("problem", "\n".join(output.traceback) or f"{output.ename}: {output.evalue}")
@@ -229,6 +242,9 @@ def _text(kind, text):
 
 def _rich(kind, content, metadata):
     """HTML for one form of an output; nothing if nothing of it would be seen."""
+    if kind == "text/html" and (frame := FRAME.search(content)):
+        picture = frame[1].replace("\\\n", "")
+        return f'<p><img src="{picture}" alt="A frame."></p><p>The first frame of an animation.</p>'
     if kind == "text/html":
         return content if UNSEEN.sub("", content).strip() else ""
     if kind == "text/markdown":

@@ -219,6 +219,10 @@ class Document:
             )
             link = f'<a href="{html.escape(shown)}">{html.escape(shown)}</a>' if shown else "left out"
             self.put(element, f"<p>[{element.name}: {link}]</p>")
+        for element in self.soup.select(":is(div, p, span, li, blockquote, h1, h2, h3, h4)[dir=rtl]"):
+            tag = "pre" if element.find(BLOCKS) else "code"
+            element.insert(0, _raw("#text(dir: rtl)[", "", tag))
+            element.append(_raw("];", "", tag))
         for element in self.soup.find_all("input", type="checkbox"):
             self.put(element, "\u2611 " if element.has_attr("checked") else "\u2610 ")
 

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pypdf
 import pytest
 from bs4 import BeautifulSoup
+from matplotlib.animation import FuncAnimation
 from nbconvert.exporters import get_exporter
 from nbformat import v4
 from notebooks import HOSTILE, LONG, SCRIPTS, bundle, convert, drawing, notebook, text_of, words
@@ -236,6 +238,31 @@ def test_of_progress_bars_the_pdf_shows_the_last_state_or_nothing(leave):
     shown = "".join(printed(("stderr", screen.getvalue())))
     assert screen.getvalue().count("inner") > 8 and "inner" not in shown
     assert shown.count("outer") == leave and ("3/3" in shown) == leave
+
+
+@pytest.mark.parametrize(
+    ("counts", "outputs", "sentence"),
+    [
+        ([1, 2, 3], [], ""),
+        ([1, None, 3], [], "1 of 3 cells has not run"),
+        ([None, None, None], [], "3 of 3 cells have not run"),
+        ([None, None, None], [v4.new_output("stream", text="7")], ""),  # the counts were taken away
+    ],
+)
+def test_cells_that_have_not_run_are_named_in_a_warning_and_on_the_page(counts, outputs, sentence, caplog):
+    cells = [v4.new_code_cell("x", execution_count=count, outputs=outputs) for count in counts]
+    text = text_of(convert(v4.new_code_cell(" "), *cells))
+    assert sentence in text and sentence in caplog.text
+    assert bool(sentence) == ("not run" in text) == ("not run" in caplog.text)
+
+
+def test_of_an_animation_the_first_frame_is_printed():
+    fig, ax = plt.subplots(figsize=(1, 1))
+    (line,) = ax.plot([0, 1])
+    page = FuncAnimation(fig, lambda _: (line,), frames=2).to_jshtml()
+    plt.close(fig)
+    made = convert(v4.new_code_cell("x", outputs=[v4.new_output("display_data", data={"text/html": page})]))
+    assert len(made.pages[0].images) == 1 and "Reflect" not in text_of(made)
 
 
 def test_html_is_printed_rather_than_plain_text():

@@ -128,6 +128,18 @@ def test_colours_are_those_of_the_screen():
     assert all(f"{colour} scn" in drawn for colour in ("0 0 1", "1 0 0", "1 0.8666667 0"))
 
 
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_text_from_right_to_left_begins_at_the_right(direction):
+    hebrew, latin = "\u05e9\u05dc\u05d5\u05dd", "left"
+    made = convert(markdown(f'<div dir="rtl">\n\n{hebrew}\n\n</div>\n\n{latin}'), direction=direction)
+    found = {}
+    made.pages[0].extract_text(
+        visitor_text=lambda text, ctm, matrix, *_: found.update({text.strip(): matrix[4] + ctm[4]})
+    )
+    assert max(place for text, place in found.items() if set(text) & set(hebrew)) > 300
+    assert (found[latin] > 300) == (direction == "rtl")
+
+
 # ----- wide and long
 
 
