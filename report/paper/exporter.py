@@ -32,6 +32,7 @@ __all__ = ["LabReportExporter", "export"]
 KERNEL = {"shutdown_wait_time": 20.0}
 if hasattr(KernelManager, "transport_encryption"):
     KERNEL["transport_encryption"] = "auto"
+MANY = 3000  # cells: Typst takes about a gigabyte for so many
 PAPERS = ["a4", "us-letter"]
 # What was made for paper first, then what says most, as in JupyterLab.
 BEST_FIRST = [
@@ -124,6 +125,8 @@ class LabReportExporter(TemplateExporter):
 
         if unrun := _unrun([cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]):
             warn(unrun)
+        if len(nb.cells) > MANY:
+            warn(f"{len(nb.cells):,} cells take some {len(nb.cells) / MANY:.0f} GB of memory: with less, export parts")
         # Not the parent's method: that one goes on to lay out the whole notebook with a template.
         nb, resources = Exporter.from_notebook_node(self, nb, resources, **kw)
         language = nb.metadata.get("language_info", {}).get("name", "python")

@@ -256,6 +256,12 @@ def test_cells_that_have_not_run_are_named_in_a_warning_and_on_the_page(counts, 
     assert bool(sentence) == ("not run" in text) == ("not run" in caplog.text)
 
 
+def test_a_notebook_that_takes_gigabytes_says_so(monkeypatch, caplog):
+    monkeypatch.setattr("report.paper.exporter.MANY", 2)
+    assert text_of(convert(*[v4.new_markdown_cell("Hi.")] * 4)).count("Hi.") == 4
+    assert "4 cells take some 2 GB of memory" in caplog.text
+
+
 def test_of_an_animation_the_first_frame_is_printed():
     fig, ax = plt.subplots(figsize=(1, 1))
     (line,) = ax.plot([0, 1])
