@@ -118,7 +118,8 @@ def rows(given, count, size, what):
     if isinstance(given, list | tuple):
         given = [np.ravel(row) for row in given if row is not None][-count:]
         require(all(row.shape == (size,) for row in given), wanted)
-    array = np.squeeze(np.asarray(given))
+    array = np.asarray(given)
+    array = array.reshape(1, -1) if array.size == size else np.squeeze(array)
     require(array.dtype.kind in "iufc" and array.ndim == 2, wanted)
     array = array if array.shape[1] == size else array.T
     require(array.shape[1] == size and count <= len(array) <= count + 1, wanted)
@@ -330,17 +331,25 @@ def right_slopes(code, at, names=NAMES):
     """Compare the gradients of these parameters with the slopes of the student's own loss."""
     made = dict(zip(NAMES, gradients(code, at, run(code, *at[:4])), strict=True))
 
-    def loss(theta):
+    def loss_and_state(theta, x, y, h0):
         both = [theta.get(name, value) for name, value in zip(NAMES, at.params, strict=True)]
-        return number(code.forward(both, *at[1:4])[0], "The loss L")
+        L, h, _ = code.forward(both, x, y, h0)
+        return number(L, "The loss L"), rows(h, len(x) + 1, len(h0), "h (its steps are 0 to T)")[-1]
 
     params = dict(zip(NAMES, at.params, strict=True))
     some = ({name: of[name] for name in names} for of in (params, made))
     try:
-        result = gradient_check(loss, *some, progress=False)
+        result = gradient_check(
+            lambda *given: loss_and_state(*given)[0], *some, *at[1:4], forward=loss_and_state, progress=False
+        )
     except ValueError as error:
         raise Wrong(f"The gradient of your own loss could not be computed: {error} What is special about it?") from None
-    require(result.passed, f"Beside the slopes of your own loss: {result.diagnosis} Which line is it?")
+    for row in result:
+        require(
+            row.passed,
+            f"The slope of your own loss at {row.name}{list(row.worst)} is {row.numerical:.5g}; your gradient there is "
+            f"{row.analytic:.5g}. {result.diagnosis} Which line is it?",
+        )
 
 
 def output_side(code, at):
@@ -719,7 +728,7 @@ PROPERTIES = {  # the first of a task is its gate: without it there are no point
         knows_nothing, same_again, sums_to_one, loss_is_of_p, log_odds, constant_in_c, causal, continues, linear_inside,
         wiring, odd, does_not_overflow,
     ),
-    "backward": (output_side, at_the_usual_point, at_a_better_point, uses_what_it_is_given),
+    "backward": (output_side, at_a_better_point, at_the_usual_point, uses_what_it_is_given),
     "adagrad": (first_step, sum_of_squares, clipped, in_place, each_its_own),
     "synthesize": (feeds_back, keeps_state, follows_the_seed, as_forward_says),
     "train": (
