@@ -187,3 +187,21 @@ def check(loss, params, gradients, x, y, *h0, **options):
     lab.gradcheck.table.GradientCheck
     """
     return gradcheck.check(loss, params, gradients, x, y, *h0, recognise=[recognise], **options)
+
+
+def errors_by_step(point, method, sizes):
+    """The largest relative error of a numerical gradient against `backward`, by its step size.
+
+    Parameters
+    ----------
+    point : (params, x, y, h0)
+        As for `check_gradients`.
+    method : {"central", "complex-step"}
+    sizes : array (N,)
+
+    Returns
+    -------
+    list of float
+    """
+    checks = (check_gradients(*point, method=method, eps=eps, progress=False) for eps in sizes)
+    return [max(row.relative_error for row in found) for found in checks]

@@ -1,16 +1,14 @@
 """What does the network remember, and why? Instruments for a network that has been trained.
 
 Each asks one question of it. How far back does a character act on the gradient, and how far back does knowing it help?
-From which states does the network read well, and where does it end when no chance is left in its writing? What does
-a unit stand for, and which characters surprise it?
+From which states does the network read well, and where does it end when no chance is left in its writing? Which
+characters surprise it?
 
 References
 ----------
 .. [1] R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
-.. [2] A. Karpathy, J. Johnson, L. Fei-Fei, "Visualizing and understanding recurrent networks", ICLR workshop 2016.
 """
 
-import re
 from functools import reduce
 from typing import NamedTuple
 
@@ -71,13 +69,13 @@ def read(params, ids, h0=None):
     return Predictions(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _pieces(params, ids, h):
+def _pieces(params, ids, h, forward=rnn.forward):
     """Read a text (N,), or B of them (N, B), in pieces: yield the forward pass of each, and its y. The result is that
     of one pass, but all probabilities of a text in Chinese would be gigabytes."""
     size = max(1, min(PIECE, ROOM // (params.vocab_size * ids[:1].size)))
     for e in range(0, max(len(ids) - 1, 1), size):
         y = ids[e + 1 : e + 1 + size]
-        fwd = rnn.forward(params, ids[e : e + len(y)], y, h)
+        fwd = forward(params, ids[e : e + len(y)], y, h)
         yield fwd, y
         h = fwd.h[-1]
 
@@ -113,14 +111,29 @@ def windows(ids, length, places):
     return np.asarray(ids)[starts + np.arange(length)[:, None]]
 
 
+def saturation(params, ids, h):
+    """The share of all values of the state that lie beyond ±0.9, where tanh' is below 0.2, on the way through a text.
+
+    Parameters
+    ----------
+    params : rnn_core.Params
+    ids : int array (N,)
+    h : array (m,)
+        The state before the first character.
+
+    Returns
+    -------
+    float
+    """
+    return float((np.abs(read(params, ids, h).h) > 0.9).mean())
+
+
 def basins(params, ids, h, length=500, places=100):
-    """From which states does the network read well?
+    """Does the network read well from a state of zeros?
 
     At each of so many places it first reads `length` characters from h, so that its state fits the text. Then it reads
-    the next `length` characters three times: from that state, from zero, and from the state with all signs reversed.
-    tanh is odd, so where W h is large the reversed state goes on as a mirror image; but o = V h + c is not odd, and
-    its predictions are wrong. A reading fails if the state does not find its way back: in the second half of those
-    characters it still needs over one bit per character more than the first reading.
+    the next `length` characters twice: from that state, and from zero. A reading fails if the state does not find its
+    way back: in the second half of those characters it still needs over one bit per character more than the first.
 
     Parameters
     ----------
@@ -133,22 +146,18 @@ def basins(params, ids, h, length=500, places=100):
     Returns
     -------
     dict
-        "carried", "zero", "mirror": bits per character in that second half, each from its start; "zero fails",
-        "mirror fails": the share of places; "constant": the share of units that hardly ever change, |mean h_j| > 0.9
-        from the carried state; "saturated": the share of all |h_t| above 0.9 there.
+        "carried", "zero": bits per character in that second half, from each start; "zero fails": the share of places;
+        "saturated": the share of all values of the state beyond ±0.9, from the carried one.
     """
     params, stretches = params.astype(float), windows(ids, 2 * length + 1, places)
     settled = [fwd.h[-1] for fwd, _ in _pieces(params, stretches[: length + 1], np.tile(h, (places, 1)))][-1]
-    bits, result = {}, {}
-    for name, sign in (("carried", 1), ("zero", 0), ("mirror", -1)):
-        parts = [(_bits(*made), made[0].h[1:]) for made in _pieces(params, stretches[length:], sign * settled)]
-        needed, states = map(np.concatenate, zip(*parts, strict=True))
-        bits[name] = needed[length // 2 :].mean(axis=0)
-        result[name] = float(bits[name].mean())
-        if name == "carried":
-            result["constant"] = float((np.abs(states.mean(axis=(0, 1))) > 0.9).mean())
-            result["saturated"] = float((np.abs(states) > 0.9).mean())
-    return result | {f"{name} fails": float((bits[name] > bits["carried"] + 1).mean()) for name in ("zero", "mirror")}
+    bits, saturated = {}, 0.0
+    for name, start in (("zero", np.zeros_like(settled)), ("carried", settled)):
+        parts = [(_bits(*made), np.abs(made[0].h[1:]) > 0.9) for made in _pieces(params, stretches[length:], start)]
+        needed, beyond = map(np.concatenate, zip(*parts, strict=True))
+        bits[name], saturated = needed[length // 2 :].mean(axis=0), float(beyond.mean())
+    fails = float((bits["zero"] > bits["carried"] + 1).mean())
+    return {name: float(of.mean()) for name, of in bits.items()} | {"zero fails": fails, "saturated": saturated}
 
 
 def gradient_by_lag(params, ids, h, lags=50, places=500):
@@ -171,27 +180,30 @@ def gradient_by_lag(params, ids, h, lags=50, places=500):
 
     Returns
     -------
-    ndarray (lags + 1,)
-        The norm of dL_t/dh_{t-k} for k = 0, 1, ..., in nats: the mean over the places.
+    ndarray (3, lags + 1)
+        The norm of dL_t/dh_{t-k} for k = 0, 1, ..., as a share of that for k = 0: lower quartile, median and upper
+        quartile over the places. (A mean would be that of the few places where it is largest.)
     """
     params, text, states = params.astype(float), windows(ids, 2 * lags + 2, places), []
     for fwd, _ in _pieces(params, text, np.tile(h, (places, 1))):
         states += list(fwd.h[1:])
     g = fwd.p[-1]
     g[np.arange(places), text[-1]] -= 1  # dL_t/do_t
-    back, norms = g @ params.V, []  # dL_t/dh_t, one a row
+    back, norms = g @ params.V, []  # dL_t/dh_t, of each place in a row
     for h_t in states[: -lags - 2 : -1]:
-        norms.append(np.linalg.norm(back, axis=1).mean())
+        norms.append(np.linalg.norm(back, axis=1))
         back = (back * (1 - h_t * h_t)) @ params.W
-    return np.array(norms)
+    shares = np.array(norms) / np.maximum(norms[0], 1e-300)
+    return np.quantile(shares, (0.25, 0.5, 0.75), axis=1)
 
 
-def bits_by_context(params, ids, h, longest=25, places=10_000):
+def bits_by_context(params, ids, h, longest=25, places=2000, starts=40, forward=rnn.forward):
     """How far back does it help to look? Bits per character if only the last k characters before it are known.
 
-    At each of so many places the network takes over the state that it has half the text away. It has learned to read
-    on from such states, but this one knows nothing of what came before the place. From there it reads on, and after k
-    characters it predicts the next one from those k alone.
+    At each of so many places the network starts from a state that it has elsewhere in the text. It has learned to read
+    on from such states, but this one knows nothing of what came before the place. From there it reads k characters and
+    predicts the next one. A single wrong state would be punished for what it pretends to know, so the probabilities
+    are averaged over several of them.
 
     Parameters
     ----------
@@ -201,22 +213,46 @@ def bits_by_context(params, ids, h, longest=25, places=10_000):
     h : array (m,)
         The state before the first of them.
     longest, places : int
+    starts : int
+        How many states from elsewhere.
+    forward : function
+        That of another kind of network, with its `params`.
 
     Returns
     -------
     ndarray (longest,)
         For k = 1, 2, ..., longest: the mean of `Predictions.bits` plus what not knowing the rest costs.
     """
-    params, whole, cost = params.astype(float), read(params, ids, h), []
-    starts = windows(np.arange(len(ids)), longest + 1, places)[0]
-    h = whole.h[(starts + len(ids) // 2) % len(whole.h)]
-    for k in range(longest):
-        x, y = ids[starts + k], ids[starts + k + 1]
-        fwd = rnn.forward(params, x[None], y[None], h)
-        h = fwd.h[-1]
-        bits = -np.log2(fwd.p[0, np.arange(places), y])
-        cost.append((bits - whole.bits[starts + k]).mean())  # beside the same characters: their noise cancels
-    return whole.bits.mean() + cost
+    whole = [(_bits(fwd, y), fwd.h[1:]) for fwd, y in _pieces(params, ids, h, forward)]
+    bits, states = map(np.concatenate, zip(*whole, strict=True))
+    at = windows(np.arange(len(ids)), longest + 1, places)[0]
+    elsewhere = (at + len(ids) * np.arange(1, starts + 1)[:, None] // (starts + 1)) % len(states)
+    p = np.zeros((longest, places))
+    for others in elsewhere:  # one at a time: all probabilities at once would be gigabytes
+        h = states[others]
+        for k in range(longest):
+            x, y = ids[at + k], ids[at + k + 1]
+            fwd = forward(params, x[None], y[None], h)
+            h = fwd.h[-1]
+            p[k] += fwd.p[0, np.arange(places), y] / starts
+    cost = -np.log2(p) - bits[at + np.arange(longest)[:, None]]  # beside the same characters: their noise cancels
+    return bits.mean() + cost.mean(axis=1)
+
+
+def horizon(bits, least=0.01):
+    """How many characters of context are enough: what came earlier is worth less than `least` bits.
+
+    Parameters
+    ----------
+    bits : array (longest,)
+        As `bits_by_context` returns them.
+    least : float
+
+    Returns
+    -------
+    int
+    """
+    return int(np.argmax(np.asarray(bits) < bits[-1] + least)) + 1
 
 
 def bits_by_place(text, bits, longest=10):
@@ -299,116 +335,3 @@ def limit_cycle(params, first, h, steps=2000):
 def jacobian(params, h):
     """dh_t/dh_{t-1} = diag(1 - h_t^2) W for h = h_t (m,): ndarray (m, m)."""
     return (1 - np.square(h))[:, None] * params.W
-
-
-def positions(text):
-    """Where is each character of a text? Questions that need a memory: the character alone does not answer them.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    dict of str to bool ndarray (len(text),)
-        "in quotes": an odd number of straight quotation marks in its line so far. "deep in a word": the fifth letter of
-        its word or a later one. "early in a line": one of the first 25 characters after a line feed.
-    """
-    quotes, line, word = [], [], np.zeros(len(text), bool)
-    for row in re.split(r"(?<=\n)", text):
-        quotes += list(np.cumsum([char == '"' for char in row]) % 2 == 1)
-        line += [place < 25 for place in range(len(row))]
-    for match in WORD.finditer(text):
-        word[match.start() + 4 : match.end()] = True
-    return {"in quotes": np.array(quotes), "deep in a word": word, "early in a line": np.array(line)}
-
-
-class Detector(NamedTuple):
-    """A unit that answers a question: yes where sign * h_unit is above sign * threshold."""
-
-    unit: int
-    threshold: float
-    sign: int
-
-    def says(self, h):
-        """The answer for each state of h (N, m): bool ndarray (N,)."""
-        return self.sign * h[:, self.unit] > self.sign * self.threshold
-
-
-def balanced_accuracy(said, label):
-    """The mean of the shares of right answers among the true and among the false: 0.5 for one that always says yes."""
-    return float((said[label].mean() + (~said)[~label].mean()) / 2)
-
-
-def find_detector(h, label):
-    """The unit, and the threshold, that tell best whether a label is true; test it on another text [2]_.
-
-    Parameters
-    ----------
-    h : ndarray (N, m)
-        Hidden states, or other scores.
-    label : bool ndarray (N,)
-        Neither all true nor all false.
-
-    Returns
-    -------
-    Detector or None
-        The one with the highest balanced accuracy here; None if all units are constant.
-    """
-    best, found = 0.0, None
-    for unit, values in enumerate(h.T):
-        order = np.argsort(values)
-        values = values[order]
-        # Of the true and of the false, the shares up to each value: they are furthest apart at the best threshold
-        apart = np.cumsum(np.where(label[order], 1 / label.sum(), -1 / (~label).sum()))[:-1]
-        apart[values[1:] == values[:-1]] = 0  # no threshold lies between equal values
-        at = np.abs(apart).argmax()
-        if abs(apart[at]) > best:
-            threshold = float((values[at] + values[at + 1]) / 2)
-            best, found = abs(apart[at]), Detector(unit, threshold, -1 if apart[at] > 0 else 1)
-    return found
-
-
-def all_units(h, label):
-    """The weights of all units that together tell best, by least squares, whether a label is true.
-
-    Parameters
-    ----------
-    h : ndarray (N, m)
-    label : bool ndarray (N,)
-        Neither all true nor all false.
-
-    Returns
-    -------
-    ndarray (m,)
-        `(h @ weights)[:, None]` is one more unit for `find_detector`.
-    """
-    wanted = np.where(label, 1 / label.mean(), -1 / (~label).mean())  # both kinds weigh the same
-    return np.linalg.lstsq(h - h.mean(axis=0), wanted, rcond=None)[0]
-
-
-def detectors(h, label):
-    """How well hidden states answer a question about a text: the best unit, and all units together.
-
-    They are found on the first half and tested on the second.
-
-    Parameters
-    ----------
-    h : ndarray (N, m)
-    label : bool ndarray (N,)
-        The right answers.
-
-    Returns
-    -------
-    (float, float)
-        `balanced_accuracy` of the best unit and of all units together; NaN where one half has one answer only.
-    """
-    half = len(h) // 2
-    if len({*label[:half].tolist()}) < 2 or len({*label[half:].tolist()}) < 2:
-        return np.nan, np.nan
-
-    def tested(scores):
-        found = find_detector(scores[:half], label[:half])
-        return balanced_accuracy(found.says(scores[half:]), label[half:]) if found else 0.5
-
-    return tested(h), tested((h @ all_units(h[:half], label[:half]))[:, None])

@@ -18,7 +18,7 @@ from lab.threads import few_threads
 from lab.training import Reading, train
 
 EVERY = 100  # of the smooth losses, each 100th is kept
-NOT_FOR_TRAIN = ("scheme", "reading", "hidden_size", "most_epochs")  # what else a setting says
+NOT_FOR_TRAIN = ("scheme", "first", "reading", "hidden_size", "most_epochs")  # what else a setting says
 FEW_STEPS, MANY_EPOCHS = 40_000, 40  # with fewer steps little is learned; in more epochs a short book, by heart
 
 # Ways to train, by the arguments of `run`. Learning rates, chunks and the clipping of the last one were chosen by the
@@ -54,8 +54,7 @@ MINUTE = {
     "steps": 9000,
     "most_epochs": 12,
 }
-WAYS = {**SETTINGS, "best in a minute": MINUTE}
-RECIPES = {name: way for name, way in WAYS.items() if "reading" not in way}  # the notebook's `recipe` is one of these
+RECIPES = {**SETTINGS, "best in a minute": MINUTE}  # the notebook's `recipe` is one of these
 SHORTEST = 2_100  # characters of a book: of fewer, too little can be held out
 
 
@@ -100,7 +99,7 @@ def plan(recipe, length, epochs=None, steps=None, hidden_size=None):
     Parameters
     ----------
     recipe : str
-        The name of one of `WAYS`.
+        The name of one of `RECIPES`.
     length : int
         The number of characters to train on.
     epochs, steps, hidden_size : int, optional
@@ -116,7 +115,7 @@ def plan(recipe, length, epochs=None, steps=None, hidden_size=None):
     ValueError
         There is no such recipe.
     """
-    way = {"hidden_size": 100, "reading": {}, **rnn.choose("recipe", recipe, WAYS)}
+    way = {"hidden_size": 100, "reading": {}, **rnn.choose("recipe", recipe, RECIPES)}
     reading = way["reading"]
     if "chunks" in reading:  # of a short book, fewer: each has a thousand characters
         way["reading"] = {**reading, "chunks": min(reading["chunks"], max(reading["batch_size"], length // 1000))}
@@ -147,7 +146,10 @@ def prepare(setting, vocab_size, hidden_size=100, seed=0, dtype=np.float32):
         With an optimiser of its own.
     """
     options = {name: value for name, value in setting.items() if name not in NOT_FOR_TRAIN}
-    params = rnn.init_params(vocab_size, hidden_size, scheme=setting["scheme"], seed=seed, dtype=dtype)
+    params = rnn.init_params(vocab_size, hidden_size, scheme=setting["scheme"], seed=seed)
+    if "first" in setting:
+        setting["first"](params)
+    params = params.astype(dtype)
     return params, {**options, "optimizer": options["optimizer"]()}
 
 
@@ -158,7 +160,8 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     ----------
     setting : dict
         Arguments for `lab.training.train`; besides, `scheme` for `rnn_core.init_params`, under `reading` arguments for
-        `lab.training.Reading`, and under `optimizer` a function that makes one, since it serves one run only.
+        `lab.training.Reading`, under `optimizer` a function that makes one, since it serves one run only, and under
+        `first` a function that changes the first parameters in place, if that is wanted.
     seed : int
     vocab : rnn_core.Vocabulary
     ids, held_out_ids : int array
@@ -180,6 +183,11 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     return Outcome(
         result.smooth_losses[::EVERY], float(result.smooth_losses.min()), bits, result.seconds, result.params, h
     )
+
+
+def for_steps(settings, steps):
+    """The same settings for so many update steps."""
+    return {name: {**setting, "steps": steps} for name, setting in settings.items()}
 
 
 def sweep(settings, seeds, *data, **options):

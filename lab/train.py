@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.checkpoint import Checkpoint, save_params
-from lab.sweep import SHORTEST, WAYS, held_out_length, plan, prepare
+from lab.sweep import RECIPES, SHORTEST, held_out_length, plan, prepare
 from lab.threads import few_threads
 from lab.training import Reading, Samples, train
 from rnn_core import Vocabulary, bits_per_character, forward, read_book
@@ -118,7 +118,7 @@ def main(arguments=None):
     """What the command does; returns an exit status, or a sentence that says what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m lab.train", description="Train a network on a book.")
     parser.add_argument("book", type=Path, help="a text file in UTF-8")
-    parser.add_argument("--recipe", default="best in a minute", help=f"one of {', '.join(map(repr, WAYS))}")
+    parser.add_argument("--recipe", default="best in a minute", help=f"one of {', '.join(map(repr, RECIPES))}")
     parser.add_argument("--hidden-size", type=int, metavar="M", help="as the recipe has it, if not given")
     parser.add_argument("--minutes", type=float, help="how long to train; as the recipe has it, if not given")
     parser.add_argument("--seed", type=int, default=0, help="of the first weights and of every draw (0)")

@@ -61,3 +61,61 @@ def main_names(book, count=12):
         }
     )
     return [name for name, _ in names.most_common(count)]
+
+
+def long_word(text, known, least=5):
+    """The first word of so many letters or more that is in `known`, as it is written; None if there is none."""
+    return next((word for word in words(text) if len(word) >= least and word.lower() in known), None)
+
+
+def quotation(text, longest=80):
+    """The first quotation that is closed in its line, with its marks; None if there is none."""
+    found = re.search(rf'(?<!\S)(?:"(?=\S)[^"\n]{{2,{longest}}}"|“[^“”\n]{{2,{longest}}}”)', text)
+    return found[0] if found else None
+
+
+def near_miss(text, known, least=5):
+    """The first word that is one letter away from a word of `known`, and not in it.
+
+    Parameters
+    ----------
+    text : str
+    known : set of str
+        Words in lower case.
+    least : int
+        How many letters both must have.
+
+    Returns
+    -------
+    (str, str) or None
+        The word as it is written, and that of `known` (of several, the first in their order).
+    """
+    letters = sorted({char for word in known for char in word})
+    for word in words(text):
+        small = word.lower()
+        if len(word) < least or small in known:
+            continue
+        cuts = [(small[:i], small[i:]) for i in range(len(small) + 1)]
+        others = {a + b[1:] for a, b in cuts if b}  # one letter left out, another in its place, one more
+        others |= {a + char + b[1:] for a, b in cuts if b for char in letters}
+        others |= {a + char + b for a, b in cuts for char in letters}
+        if near := sorted(other for other in others & known if len(other) >= least):
+            return word, near[0]
+    return None
+
+
+def first_found(samples, find):
+    """The first of some samples in which something is found.
+
+    Parameters
+    ----------
+    samples : list of lab.training.Sample
+    find : function (str) -> found or None
+        What to look for in a text.
+
+    Returns
+    -------
+    (int, found) or None
+        The step of that sample, and what was found there.
+    """
+    return next(((sample.step, found) for sample in samples if (found := find(sample.text))), None)

@@ -18,6 +18,7 @@ References
 
 import bz2
 import lzma
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -33,14 +34,14 @@ class Counts(NamedTuple):
     ----------
     counts : int ndarray (G,)
         For each n-gram.
-    totals, kinds : int ndarray (contexts + 1,)
-        For each context, the sum of the counts of what follows it, and how many different characters do. The entry
-        after the last is 0: an unknown context has the number -1 and finds it there.
+    totals, left : ndarray (contexts + 1,)
+        For each context, the sum of the counts of what follows it, and how much of that goes to the shorter context.
+        The entry after the last is 0: an unknown context has the number -1 and finds it there.
     """
 
     counts: np.ndarray
     totals: np.ndarray
-    kinds: np.ndarray
+    left: np.ndarray
 
 
 class Level(NamedTuple):
@@ -115,7 +116,38 @@ class NGram:
         """Counts with their sums over each context, and room for one that is unknown."""
         context = keys // self.vocab_size
         totals = np.bincount(context, counts, minlength=size).astype(np.int64)
-        return Counts(counts, totals, np.bincount(context[counts > 0], minlength=size))
+        return Counts(counts, totals, np.bincount(context, np.minimum(counts, self.discount), minlength=size))
+
+    def pruned(self, least):
+        """The same model without the n-grams that occur fewer than `least` times; single characters all stay.
+
+        Their probability goes to the shorter context, as that which every n-gram gives up does.
+
+        Parameters
+        ----------
+        least : int
+
+        Returns
+        -------
+        NGram
+        """
+        smaller = copy(self)
+        smaller.levels, stays, number = [], np.array([True]), np.zeros(1, np.int64)  # contexts that stay are renumbered
+        for level in self.levels:
+            context, char = np.divmod(level.keys, self.vocab_size)
+            keep = level.every.counts >= (least if smaller.levels else 1)
+            if not keep.any():
+                break
+
+            def fewer(counted, context=context, keep=keep, stays=stays):
+                counts, totals = counted.counts[keep], counted.totals[:-1]
+                used = np.bincount(context[keep], np.maximum(counts - self.discount, 0), minlength=len(totals))
+                return Counts(counts, *(np.append(of[stays], 0) for of in (totals, totals - used)))
+
+            keys = number[context[keep]] * self.vocab_size + char[keep]
+            smaller.levels.append(Level(keys, fewer(level.every), level.before and fewer(level.before)))
+            stays, number = keep, np.cumsum(keep) - 1
+        return smaller
 
     def probabilities(self, ids):
         """The probability of each character of a text after those before it, for every order.
@@ -141,9 +173,9 @@ class NGram:
 
             def smoothed(counted, q=q, number=number, seen=seen, context=context):
                 """D goes from each count to the shorter context; an unknown context leaves all to it."""
-                left = np.where(seen, np.maximum(counted.counts[number] - self.discount, 0), 0)
-                total, kinds = counted.totals[context], counted.kinds[context]
-                return np.divide(left + self.discount * kinds * q, total, out=q.copy(), where=total > 0)
+                own = np.where(seen, np.maximum(counted.counts[number] - self.discount, 0), 0)
+                total = counted.totals[context]
+                return np.divide(own + counted.left[context] * q, total, out=q.copy(), where=total > 0)
 
             rows.append(smoothed(level.every))
             if level.before is not None:
@@ -185,6 +217,10 @@ class NGram:
     def parameters(self):
         """How many counts each order keeps, int ndarray (order + 1,): its own n-grams and all that are shorter."""
         return np.cumsum([0] + [len(level.keys) for level in self.levels])
+
+    def back_off_weights(self):
+        """How many contexts each order keeps a back-off weight for, int ndarray (order + 1,), as `parameters`."""
+        return np.cumsum([0] + [len(np.unique(level.keys // self.vocab_size)) for level in self.levels])
 
     def write(self, length, prompt, order, seed=0):
         """Draw a text, character by character, from p_n.

@@ -1,17 +1,12 @@
 """The figures of the report, a function each: data in, shown out, with the caption that the notebook gives."""
 
-import html
-import unicodedata
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from report.show import COLOURS, IGNORE, LINES, NEWLINE, TEXT_WIDTH, Shown, figure, visible
-
-BLANK = "\u2423"  # an open box: a space that is to be seen
-WARM = ["#ffffff", "#fff1e0", "#ffe0bd", "#ffcd98", "#ffb870", "#f9a04d", "#ef8a33", "#e2761b"]  # 0, 1, ..., 7 bits
+from report.show import COLOURS, LINES, TEXT_WIDTH, figure
 
 
 def unrolled(caption):
@@ -80,32 +75,50 @@ def step_sizes(sizes, errors, caption):
     figure(fig, caption, alt)
 
 
-def smooth_loss(run, steps_per_epoch, seq_length, caption):
-    """Show the loss of the single steps and the smooth loss of a training run.
+def smooth_loss(run, held_out, steps_per_epoch, seq_length, caption):
+    """Show a training run twice: the loss of the single steps with the smooth loss, and the latter close up.
 
     Parameters
     ----------
     run : lab.training.Training
+    held_out : list of (int, float)
+        At some steps, the bits per character that the network needs for the text held out.
     steps_per_epoch, seq_length : int
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.1))
+    fig, (whole, close) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.2), width_ratios=[2, 5])
     shown = np.arange(0, run.done, max(1, run.done // 4000))
-    ax.plot(shown, run.losses[shown], color="0.82", linewidth=0.3, linestyle="-", rasterized=True, label="single steps")
-    ax.plot(shown, run.smooth_losses[shown], linestyle="-", label="smooth loss")
+    whole.plot(shown, run.losses[shown], color="0.82", linewidth=0.3, linestyle="-", rasterized=True)
+    whole.set(xlabel="update step", ylabel="loss (nats per sequence)", ylim=(0, 1.02 * run.smooth_losses[0] + 1e-9))
+    whole.locator_params(axis="x", nbins=2)
+    nats = np.log(2) * seq_length
+    steps, bits = np.reshape(held_out, (-1, 2)).T
+    close.plot(steps, bits * nats, "o", color=COLOURS[1], markersize=3.5, linestyle="none", label="text held out")
+    for ax in (whole, close):
+        ax.plot(shown, run.smooth_losses[shown], color=COLOURS[0], linestyle="-", label="smooth loss")
     for epoch, boundary in enumerate(range(steps_per_epoch, run.done, steps_per_epoch), 2):
-        ax.axvline(boundary, color="0.4", linewidth=0.7, linestyle=":")
-        _name_epoch(ax, epoch, boundary)
-    ax.set(xlabel="update step", ylabel="loss (nats per sequence)")
-    ax.set_ylim(0.5 * run.smooth_losses.min(), 1.02 * run.smooth_losses[0] + 1e-9)
-    per_character = ax.secondary_yaxis(
-        "right", functions=(lambda nats: nats / seq_length, lambda nats: nats * seq_length)
+        close.axvline(boundary, color="0.4", linewidth=0.7, linestyle=":")
+        _name_epoch(close, epoch, boundary)
+    values = np.r_[run.smooth_losses[run.done // 15 :], bits * nats]
+    low, high = values.min(), values.max()
+    close.set(
+        xlabel="update step",
+        ylabel="nats per sequence",
+        ylim=(low - 0.05 * (high - low) - 1e-9, high + 0.15 * (high - low) + 1e-9),
     )
-    per_character.set_ylabel("nats per character")
+    per_character = close.secondary_yaxis("right", functions=(lambda loss: loss / nats, lambda bits: bits * nats))
+    per_character.set_ylabel("bits per character")
     per_character.spines["right"].set_visible(True)
-    legend = ax.legend(loc="upper right", bbox_to_anchor=(1, 0.88), frameon=True, framealpha=0.8, edgecolor="white")
-    legend.legend_handles[0].set(linewidth=2, color="0.7")
-    figure(fig, caption, "The smooth loss falls steeply at first and then slowly.")
+    _legend_above(fig, close)
+    figure(
+        fig, caption, "The smooth loss falls steeply at first and then slowly; the text held out needs about as much."
+    )
+
+
+def _legend_above(fig, *axes, ncols=6):
+    """A legend of these axes over the whole figure, where no data can be."""
+    entries = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    fig.legend(entries.values(), entries, loc="outside upper left", ncols=ncols, handlelength=1.6, columnspacing=1.2)
 
 
 def _name_epoch(ax, number, first_step):
@@ -113,8 +126,8 @@ def _name_epoch(ax, number, first_step):
     ax.annotate(f"epoch {number}", (first_step, 0.98), (3, 0), **place)
 
 
-def models(bits, own, networks, ngrams, caption):
-    """Show what models need for the same text, and how many parameters they have.
+def models(bits, own, networks, ngrams, pruned, caption):
+    """Show what models need for the same text, and how many numbers they keep.
 
     Parameters
     ----------
@@ -122,8 +135,8 @@ def models(bits, own, networks, ngrams, caption):
         Bits per character held out of the yardsticks, and of the networks, which stand out.
     networks : list of (int, sequence of float)
         `lab.measured.long_sizes`: the number of parameters of a network, and its bits, one a seed.
-    ngrams : list of (int, float)
-        `lab.measured.long_counts`: the number of counts, and the bits, for the orders 1, 2, ...
+    ngrams, pruned : list of dict
+        `lab.measured.long_counts` of both kinds.
     caption : str
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.15))
@@ -136,208 +149,133 @@ def models(bits, own, networks, ngrams, caption):
     left.tick_params(axis="y", labelsize=8)
     left.grid(axis="y", visible=False)
     left.invert_yaxis()
-    right.plot(*zip(*ngrams, strict=True), "s:", color="0.4", markersize=3, label="n-grams")
-    for order, point in enumerate(ngrams, 1):
-        right.annotate(str(order), point, xytext=(3, 3), textcoords="offset points", fontsize=8, clip_on=True)
-    means = [(parameters, np.mean(of_seeds)) for parameters, of_seeds in networks]
-    right.plot(*zip(*means, strict=True), "o-", color="C1", markersize=3, label="networks, trained well")
-    right.set(xscale="log", xlabel="parameters (of an n-gram: counts)", ylabel="bits per character")
-    right.set(xlim=(1e3, 1.5e6), ylim=(1.5, 3.7))
-    right.legend()
+    for models, look, label in ((ngrams, "s:", "n-grams"), (pruned, "-", "the frequent ones")):
+        points = [(model["n-grams"] + model["weights"], model["bits"]) for model in models]
+        right.plot(*zip(*points, strict=True), look, color="0.4", markersize=3, linewidth=1, label=label)
+    for model in ngrams:
+        place = model["n-grams"] + model["weights"], model["bits"]
+        right.annotate(str(model["order"]), place, xytext=(3, 3), textcoords="offset points", fontsize=8, clip_on=True)
+    look = {"color": "C1", "markersize": 3, "capsize": 2, "label": "networks"}
+    right.errorbar(*_spread(dict(networks)), fmt="o-", **look)
+    right.set(xscale="log", xlabel="numbers that the model keeps", ylabel="bits per character")
+    right.set(xlim=(1e3, 2e6), ylim=(1.5, 3.7))
+    _legend_above(fig, right)
     figure(fig, caption, "Left: bars of bits per character. Right: bits fall with the number of parameters.")
 
 
-def quality(choices, shares, real, caption):
-    """Show how many words of a text are known against how many differ from one another.
+def _spread(of_seeds):
+    """Where to draw {x: values, one a seed}: x, their means and their standard deviations."""
+    values = of_seeds.values()
+    spreads = [np.std(value, ddof=1) if len(value) > 1 else 0.0 for value in values]
+    return list(of_seeds), [float(np.mean(value)) for value in values], spreads
+
+
+def memory(contexts, ngrams, gradients, lengths, caption):
+    """Show how far back the network looks: by the context that helps, by its gradient, and by the T of its training.
 
     Parameters
     ----------
-    choices : list of dict
-        How each text was drawn: one argument of `rnn_core.synthesize`. Those of one name make a curve.
-    shares : list of (float, float)
-        The shares of different words and of words in the book.
-    real : (float, float)
-        The same of real text.
-    caption : str
-    """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.6))
-    names = list(dict.fromkeys(name for choice in choices for name in choice))
-    for style, (name, marker, place) in enumerate(zip(names, "os", ((4, -11), (3, 4)), strict=False)):
-        points = [(choice[name], point) for choice, point in zip(choices, shares, strict=True) if name in choice]
-        look = {"marker": marker, "markerfacecolor": ("C0", "white")[style], "label": name.replace("_", "-")}
-        ax.plot(*zip(*(point for _, point in points), strict=True), color=f"C{style}", **look)
-        for value, point in points:
-            ax.annotate(str(value), point, place, textcoords="offset points", fontsize=8, color=f"C{style}")
-    ax.plot(*real, "k*", markersize=9, linestyle="none", label="text held out")
-    ax.set(xlabel="words that are different from one another", ylabel="known words")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.margins(0.06, 0.2)
-    ax.legend()
-    figure(fig, caption, "Two falling curves: the more words differ from one another, the fewer are known.")
-
-
-def memory(gradients, contexts, ngrams, lengths, caption):
-    """Show how far back the network looks: by its gradient, by the context that helps, and by the T it is trained with.
-
-    Parameters
-    ----------
-    gradients : dict of str to ndarray (lags + 1,)
-        For each network, `lab.memory.gradient_by_lag`.
     contexts : dict of str to ndarray (longest,)
-        For some of them, `lab.memory.bits_by_context`.
+        For each network, `lab.memory.bits_by_context`.
     ngrams : ndarray (order + 1,)
         Bits by order; order n sees n - 1 characters.
+    gradients : dict of str to ndarray (3, lags + 1)
+        For the same networks, `lab.memory.gradient_by_lag`.
     lengths : dict of int to sequence of float
-        For each T, the bits held out, one a seed.
+        For each T, the bits held out of several seeds.
     caption : str
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(TEXT_WIDTH, 2.1))
-    for style, (name, norms) in enumerate(gradients.items()):
-        left.semilogy(
-            np.maximum(norms / max(norms[0], 1e-300), 1e-30), color=COLOURS[style], linestyle=LINES[style], label=name
-        )
-    left.set(xlabel="lag $k$ (characters)", title="Gradient", ylim=(1e-5, 2))
-    left.set_ylabel(r"$\Vert\partial L_t/\partial h_{t-k}\Vert$, share")
-    left.legend(handlelength=1.5, borderaxespad=0)
-    for style, name in enumerate(gradients):
-        if name in contexts:
-            middle.plot(
-                np.arange(len(contexts[name])) + 1, contexts[name], color=COLOURS[style], linestyle=LINES[style]
-            )
-    middle.plot(np.arange(1, len(ngrams) - 1), ngrams[2:], "s:", color="0.4", markersize=2.5, label="n-grams")
-    middle.set_xscale("log", base=2)
-    middle.set(xlabel="characters seen", ylabel="bits per character", title="Context")
-    middle.xaxis.set_major_formatter("{x:.0f}")
-    middle.legend(handlelength=1.5, borderaxespad=0)
-    values = np.array(list(lengths.values()))
-    right.errorbar(list(lengths), values.mean(axis=1), values.std(axis=1, ddof=1), marker="o", markersize=3, capsize=2)
+    for style, (name, bits) in enumerate(contexts.items()):
+        left.plot(np.arange(len(bits)) + 1, bits, color=COLOURS[style], linestyle=LINES[style], label=name)
+    left.plot(np.arange(1, len(ngrams) - 1), ngrams[2:], "s:", color="0.4", markersize=2.5, label="n-grams")
+    left.set_xscale("log", base=2)
+    left.set(xlabel="characters seen", ylabel="bits per character")
+    for style, (low, median, high) in enumerate(gradients[name] for name in contexts):
+        shown = np.maximum([low, median, high], 1e-30)
+        middle.semilogy(shown[1], color=COLOURS[style], linestyle=LINES[style])
+        middle.fill_between(np.arange(len(median)), shown[0], shown[2], color=COLOURS[style], alpha=0.15, linewidth=0)
+    middle.set(xlabel="lag $k$ (characters)", ylabel="gradient left", ylim=(1e-5, 2))
+    right.errorbar(*_spread(lengths), fmt="o-", color="0.25", markersize=3, capsize=2)
     right.set_xscale("log", base=2)
-    right.set(xlabel="length $T$ of a sequence", ylabel="bits per character", title="Truncation")
-    right.xaxis.set_major_formatter("{x:.0f}")
-    alt = "Three curves: the gradient falls exponentially with the lag; bits fall with the context seen, and with T."
+    right.set(xlabel="length $T$ of a sequence", ylabel="bits per character")
+    for ax in (left, right):
+        ax.xaxis.set_major_formatter("{x:.0f}")
+    _legend_above(fig, left)
+    alt = "Three curves: bits fall with the context seen, the gradient exponentially with the lag, and bits with T."
     figure(fig, caption, alt)
 
 
-def reset(ways, shown, boundary, every, caption, seed=0):
-    """Show what setting the state to zero between epochs does to a run, and what makes the network fail there.
+def start(ways, shown, boundary, every, caption, seed=0):
+    """Show what the first steps cost a run: its loss, and its bits against the share of the state that is saturated.
 
     Parameters
     ----------
     ways : dict of str to list of dict
         `lab.measured.long_runs("reset")`.
     shown : sequence of str
-        The ways whose curves are drawn, three at most.
+        The ways whose curves are drawn.
     boundary, every : int
         The step at which the second epoch begins; how many steps lie between the points of a curve.
     caption : str
     seed : int
         The run whose curves are drawn.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.1), width_ratios=[3, 2])
-    for name, style in zip(shown, (0, 1, 2), strict=False):
-        curve = np.array(ways[name][seed]["curve"])
+    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.2), width_ratios=[3, 2])
+    for style, (name, marker) in enumerate(zip(ways, "os^Dv", strict=False)):
+        curve = np.array(ways[name][seed].get("curve", []))
         steps = every * np.arange(len(curve))
-        late = steps > boundary / 4
-        left.plot(steps[late], curve[late], color=COLOURS[style], linestyle=LINES[style], label=name)
+        if name in shown:
+            late = steps > boundary / 4
+            left.plot(steps[late], curve[late], color=COLOURS[style], linestyle=LINES[style])
+        points = [(run["saturated"], run["bits"]) for run in ways[name]]
+        look = {"color": COLOURS[style], "markersize": 3.5, "linestyle": "none", "label": name}
+        right.plot(*np.transpose(points), marker, **look)
     for number, epoch in enumerate(range(boundary, 3 * boundary, boundary), 2):
         left.axvline(epoch, color="0.4", linewidth=0.7, linestyle=":")
         _name_epoch(left, number, epoch)
-    left.set(xlabel="update step", ylabel="smooth loss (nats)", title=f"Seed {seed}")
+    left.set(xlabel="update step", ylabel="smooth loss (nats)")
     left.locator_params(axis="x", nbins=4)
-    kinds = (("fails from $h = 0$", "X", COLOURS[1]), ("does not", "o", COLOURS[0]))
-    for kind, (label, marker, ground) in enumerate(kinds):
-        points = [
-            (place + shift, run["bits"])
-            for place, runs in enumerate(ways.values())
-            for shift, run in zip(np.linspace(-0.25, 0.25, len(runs)), runs, strict=True)
-            if (run["zero fails"] <= 0.5) == kind
-        ]
-        right.plot(*np.reshape(points, (-1, 2)).T, marker, color=ground, markersize=4.5, linestyle="none", label=label)
-    right.set_xticks(range(len(ways)), [name.replace(" ", "\n", 1) for name in ways])
-    right.set(ylabel="bits per character", title="Text held out")
-    right.tick_params(axis="x", labelsize=7.5)
-    for ax in (left, right):
-        bottom, top = ax.get_ylim()
-        height = top - bottom
-        ax.set_ylim(bottom - 0.4 * height, top + 0.12 * height)  # room for the legend, and for the epochs' names
-        ax.legend(loc="lower left")
-    alt = "Left: three loss curves, one jumps where epoch 2 begins. Right: a point for the bits of each run."
+    bottom, top = left.get_ylim()
+    left.set_ylim(bottom, top + 0.1 * (top - bottom))  # room for the epochs' names
+    right.set(xlabel="saturated share of the state", ylabel="bits per character", xlim=(-0.03, 1.03))
+    right.xaxis.set_major_formatter(PercentFormatter(1))
+    _legend_above(fig, right)
+    alt = "Left: loss curves, one jumps where epoch 2 begins. Right: most bits where most of the state is saturated."
     figure(fig, caption, alt)
 
 
-def places(predictors, caption):
-    """Show bits by the place of a letter in its word.
+def weights(pairs, without, sizes, caption):
+    """Show what it is worth to train W, and how large U should be at first.
 
     Parameters
     ----------
-    predictors : dict of str to ndarray
-        For each predictor, `lab.memory.bits_by_place`; networks first, then two n-grams at most.
+    pairs : dict of str to (sequence of float, sequence of float)
+        For each way to train, the bits held out of several seeds: W trained, and W as it was drawn.
+    without : float
+        The bits without W.
+    sizes : dict of str to dict of float to sequence of float
+        For each way to train, the bits held out by the standard deviation of the first U.
     caption : str
     """
-    fig, ax = plt.subplots(figsize=(TEXT_WIDTH, 1.7))
-    ngrams = iter([":", "-."])
-    for style, (name, bits) in enumerate(predictors.items(), 1):  # networks look as in `memory`
-        grey = name.endswith("-gram")
-        look = ("0.45", next(ngrams)) if grey else (COLOURS[style], LINES[style])
-        ax.plot(range(1, len(bits) + 1), bits, color=look[0], linestyle=look[1], marker="o", markersize=3, label=name)
-    ax.set(xlabel="place of the letter in its word", ylabel="bits per character", ylim=(0, 5.5))
-    ax.set_xticks(range(1, 1 + max(map(len, predictors.values()))))
-    ax.legend(ncols=4, loc="upper right")
-    alt = "Curves over the places in a word: all need most bits for the first letter, the 6-gram fewest at the end."
+    fig, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.5), width_ratios=[3, 2])
+    for kind, (label, shift) in enumerate((("$W$ trained", -0.19), ("$W$ as it was drawn", 0.19))):
+        places, means, spreads = _spread({place + shift: of[kind] for place, of in enumerate(pairs.values())})
+        look = {"color": ("C0", "0.75")[kind], "error_kw": {"elinewidth": 0.8, "ecolor": "0.2"}, "label": label}
+        left.barh(places, means, height=0.36, xerr=spreads, **look)
+    left.axvline(without, color="0.3", linewidth=0.8, linestyle=":", label="without $W$")
+    left.set_yticks(range(len(pairs)), pairs)
+    left.tick_params(axis="y", labelsize=8)
+    left.set(xlabel="bits per character", xlim=(2.3, without + 0.05))
+    left.grid(axis="y", visible=False)
+    left.invert_yaxis()
+    for style, (name, of_sizes) in enumerate(sizes.items()):
+        look = {"color": COLOURS[style], "linestyle": LINES[style], "markersize": 3, "capsize": 2, "label": name}
+        right.errorbar(*_spread(of_sizes), marker="o", **look)
+    right.set(xscale="log", xlabel="standard deviation of $U$", ylabel="bits per character")
+    _legend_above(fig, left, right, ncols=3)
+    alt = "Left: pairs of bars, W trained and not. Right: bits fall as the first U grows to 3, and rise again."
     figure(fig, caption, alt)
-
-
-def surprise(text, bits, guesses, surprising=6.0):
-    """A passage in which each character stands on a ground of its bits, the darker the more surprising.
-
-    Nothing in it is for screens alone: grounds are the `background-color` of spans, the guesses are subscripts.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-    bits : array (len(text),)
-        The surprise at each character. A sign of several characters (a letter and its accents) stands on that of all.
-    guesses : sequence of str (len(text),)
-        The characters that were expected in its place, best first.
-    surprising : float
-        From so many bits on, the guesses are shown.
-
-    Returns
-    -------
-    Shown
-        For Jupyter to display.
-    """
-    signs = []  # text, bits and guesses of what is one sign on the page
-    for char, need, guess in zip(text, bits, guesses, strict=True):
-        if signs and (unicodedata.category(char)[0] == "M" or "\u200d" in (char, signs[-1][0][-1])):
-            signs[-1] = signs[-1][0] + char, signs[-1][1] + need, signs[-1][2]
-        else:
-            swallowed = char == " " and (not signs or signs[-1][0][-1] in " \n\u00a0")
-            signs.append(("\u00a0" if swallowed else char, need, guess))
-
-    def source(shown, newline, space):
-        return html.escape(visible(shown)).replace("\n", newline).replace(" ", space)
-
-    def ground(shown, level):
-        return f'<span style="background-color: {WARM[level]}; color: #000000">{shown}</span>'
-
-    def key(sign):  # signs on the same ground share a span, but those with guesses have their own
-        return min(int(sign[1]), len(WARM) - 1), sign[1] >= surprising and sign
-
-    parts, plain = [], []
-    for (level, alone), run in groupby(signs, key):
-        shown = "".join(sign[0] for sign in run)
-        parts.append(ground(source(shown, f"{NEWLINE}<br>", " "), level))
-        plain.append(visible(shown))
-        if alone:
-            parts.append(f'<sub style="color: #666666">{source(alone[2], NEWLINE, BLANK)}</sub>')
-            plain.append(f"[{visible(alone[2])}]")
-    scale = "".join(ground(f"&#160;{n}{'+' * (n == len(WARM) - 1)}&#160;", n) for n in range(len(WARM)))
-    style = "white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.9; margin: 0"
-    passage = f'<p style="{style}">{"".join(parts)}</p><p>bits: {scale}</p>'
-    return Shown(html=f'<blockquote class="{IGNORE}" dir="auto">{passage}</blockquote>', plain="".join(plain))
 
 
 def speed_bars(turns, K=79, dtype="float32"):
@@ -393,14 +331,3 @@ def speed_bars(turns, K=79, dtype="float32"):
     ax.grid(axis="y", visible=False)
     ax.legend(loc="lower right")
     return fig
-
-
-def speed(turns, caption):
-    """Show `speed_bars`.
-
-    Parameters
-    ----------
-    turns : list of dict
-    caption : str
-    """
-    figure(speed_bars(turns), caption, "Bars: the time of an update step in every library, in steps of rnn_core.")

@@ -20,9 +20,9 @@ from rnn_core import choose
 SHIPPED = {
     "book": "the_drowned_bell.txt",
     "recipe": "AdaGrad 0.1, N(0, 0.01²)",
-    "epochs": 3,
+    "epochs": None,
     "steps": None,
-    "hidden_size": 100,
+    "hidden_size": None,
     "seed": 0,
 }
 
@@ -50,7 +50,7 @@ def check(book, recipe, **others):
     book : str or path-like
     recipe : str
     **others : int
-        The other parameters, as in `SHIPPED`; `steps` may be None.
+        The other parameters, as in `SHIPPED`; None leaves the choice to the recipe, but for `seed`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def check(book, recipe, **others):
     for name, number in others.items():
         least = 0 if name == "seed" else 1
         whole = isinstance(number, numbers.Integral) and not isinstance(number, bool) and number >= least
-        if not (whole or (name == "steps" and number is None)):
+        if not (whole or (name != "seed" and number is None)):
             raise ValueError(f"{name} must be a whole number, {least} or more; it is {number!r}.")
 
 

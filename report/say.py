@@ -13,7 +13,21 @@ from lab.sweep import SHORTEST
 from report.parameters import SHIPPED, check
 from report.show import inline
 
-__all__ = ["SHIPPED", "SHORTEST", "claim", "listed", "place", "say", "settings"]
+__all__ = ["SCHEDULE", "SCHEME", "SHIPPED", "SHORTEST", "claim", "listed", "place", "say", "settings"]
+
+# What a recipe does, in words: its learning rate, and its first weights
+SCHEDULE = {
+    "constant": "",
+    "cosine": "The learning rate falls to 0 along half a cosine (Loshchilov and Hutter 2017).",
+    "warm-up, linear": "The learning rate rises to that in the first 3% of the steps, then it falls to 0 along a line.",
+}
+_ORTHOGONAL = "a random orthogonal matrix (Saxe, McClelland and Ganguli 2014), and $U$ and $V$ have the variances"
+SCHEME = {
+    "normal": "The first weights come from $N(0, 0.01^2)$.",
+    "scaled": "The first weights have the variances $1/(2m)$, $1/(2K)$ and $1/m$ for $W$, $U$ and $V$.",
+    "orthogonal": f"At first $W$ is {_ORTHOGONAL} $1/(2K)$ and $1/m$.",
+    "large U": f"At first $W$ is half {_ORTHOGONAL} $1$ and $1/m$.",
+}
 
 _strict = False
 

@@ -51,7 +51,7 @@ def samples(samples, length, caption):
         [f"{sample.step:,}", f"{sample.smooth_loss:.1f}", verbatim(sample.text[:length].replace("\n", "\u00b6"))]
         for sample in samples
     ]
-    return table(["Step", "Loss", "Text"], rows, caption, align="rrl", widths=[8, 5, 87], size=85)
+    return table(["Step", "Loss", "Text"], rows, caption, align="rrl", widths=[8, 5, 87], size=92)
 
 
 def bugs(gallery, caption):
@@ -60,48 +60,86 @@ def bugs(gallery, caption):
     Parameters
     ----------
     gallery : dict of str to list of lab.gradcheck.table.GradientCheck
-        For each kind of code the checks by central differences and by the complex step, at the usual point and then at
-        better ones. The last of them says which parameters are wrong.
+        For each kind of code the checks by central differences and by the complex step at the usual point, by central
+        differences with larger weights, and by both at better points. The last says which parameters are wrong.
     caption : str
 
     Returns
     -------
     report.show.Shown
     """
-    kinds = [
-        f"{point}, {method}" for point in ("Usual point", "Better points") for method in ("central", "complex step")
-    ]
-    header = ["What is wrong", *kinds, "Wrong in"]
+    header = ["What is wrong", "Usual point:\ncentral", "\ncomplex step", "Larger weights:\ncentral"]
+    header += ["Better points:\ncentral", "\ncomplex step", "\nWrong in"]
     rows = [
-        [name, *("passed" if check.passed else "caught" for check in checks), " ".join(checks[-1].wrong)]
+        [name, *("missed" if check.passed else "" for check in checks), " ".join(checks[-1].wrong)]
         for name, checks in gallery.items()
     ]
-    return table(header, rows, caption, align="llllll", widths=[34, 14, 13, 14, 13, 12])
+    return table(header, rows, caption, align="lllllll", widths=[41, 10, 10, 11, 10, 10, 10])
 
 
-def settings(settings, outcomes, seq_length, caption):
-    """Ways to train, from several seeds each.
+def gradients_compared(ways, caption):
+    """What training comes to with a right gradient and with wrong ones.
 
     Parameters
     ----------
-    settings : dict of str to dict
-        See `lab.sweep.run`.
-    outcomes : dict of str to list of lab.sweep.Outcome
-    seq_length : int
+    ways : dict of str to dict of str to sequence of float
+        For each kind of code and each start of AdaGrad, the bits held out of several seeds.
     caption : str
 
     Returns
     -------
     report.show.Shown
     """
-    most, rows = max(setting["steps"] for setting in settings.values()), []
-    for name, setting in settings.items():
-        characters = setting["steps"] * seq_length * setting.get("reading", {}).get("batch_size", 1)
-        lowest = "–" if setting["steps"] < most else spread([outcome.lowest for outcome in outcomes[name]])
-        bits = spread([outcome.bits for outcome in outcomes[name]], 3)
-        rows.append([_unbroken(name), f"{setting['steps']:,}", f"{characters / 1e6:.2f}", lowest, bits])
-    header = ["Way to train", "Steps", "Characters (millions)", "Lowest smooth loss", "Bits held out"]
-    return table(header, rows, caption, align="lrrrr", widths=[36, 12, 16, 18, 18])
+    header = ["The gradient", *next(iter(ways.values()))]
+    rows = [[name, *map(spread, of_starts.values())] for name, of_starts in ways.items()]
+    return table(header, rows, caption, align="l" + "r" * (len(header) - 1))
+
+
+def causes(saturated, bits, caption):
+    """What becomes of the network when one thing about the first steps is changed.
+
+    Parameters
+    ----------
+    saturated : dict of str to list of float
+        For each change, the share of the state that is saturated after 100 and after 1,000 steps.
+    bits : dict of str to sequence of float
+        The bits held out of several seeds.
+    caption : str
+
+    Returns
+    -------
+    report.show.Shown
+    """
+    header = ["What is changed", "Saturated at step 100", "at step 1,000", "Bits held out"]
+    rows = [[name, *(f"{share:.0%}" for share in saturated[name]), spread(of)] for name, of in bits.items()]
+    return table(header, rows, caption, align="lrrr", widths=[46, 20, 15, 19])
+
+
+def ways(short, long, caption):
+    """Ways to train, from several seeds each: bits held out after few steps and after many.
+
+    Parameters
+    ----------
+    short : dict of str to sequence of float
+    long : dict of str to dict
+        `lab.measured.full_length`.
+    caption : str
+
+    Returns
+    -------
+    report.show.Shown
+    """
+    rows = [
+        [
+            _unbroken(name),
+            spread(short[name], 3) if name in short else "",
+            spread(long[name]["bits"], 3) if name in long else "",
+            f"{long[name]['characters'] / 1e6:.1f}" if name in long else "",
+        ]
+        for name in dict.fromkeys([*short, *long])
+    ]
+    header = ["Way to train", "10,000 steps", "Long run", "Its characters (millions)"]
+    return table(header, rows, caption, align="lrrr", widths=[48, 18, 18, 16])
 
 
 def _unbroken(name):
@@ -166,3 +204,56 @@ def temperatures(choices, texts, quality, perplexity, caption):
     ]
     header = ["\u03c4", "Different", "Known", "Perplexity", "How it begins"]
     return table(header, rows, caption, align="rrrrl", widths=[4, 8, 9, 9, 70], size=83)
+
+
+def speed(turns, caption, K=79, dtype="float32"):
+    """The time of an update step, in steps of `rnn_core`.
+
+    Parameters
+    ----------
+    turns : list of dict
+        What `lab.measured.speed` has under "turns".
+    caption : str
+    K, dtype
+        Which of them.
+
+    Returns
+    -------
+    report.show.Shown
+    """
+    ratios = {row["B"]: row["ratio"] for row in turns if (row["K"], row["dtype"]) == (K, dtype)}
+    names = dict.fromkeys(name for ratio in ratios.values() for name in ratio)
+    medians = [[ratio[name][1] if name in ratio else None for ratio in ratios.values()] for name in names]
+    rows = [
+        [name, *("" if median is None else f"{median:.2f}" for median in of_name)]
+        for name, of_name in zip(names, medians, strict=True)
+    ]
+    return table(["Way", *(f"B = {B}" for B in ratios)], rows, caption, align="l" + "r" * len(ratios))
+
+
+def surprises(text, bits, guesses, caption, count=10, before=25):
+    """The characters of a text that surprise a network most, each in its place.
+
+    Parameters
+    ----------
+    text : str
+    bits : array (len(text) - 1,)
+        The surprise at each character but the first.
+    guesses : sequence of str (len(text) - 1,)
+        The characters that were expected in its place, the most probable first.
+    caption : str
+    count, before : int
+        How many to show, and how many characters before each.
+
+    Returns
+    -------
+    report.show.Shown
+    """
+    rows = []
+    for place in np.argsort(-np.asarray(bits), kind="stable")[:count]:
+        read, char = text[max(0, place + 1 - before) : place + 1], text[place + 1]
+        shown = (part.replace("\n", "\u00b6").replace(" ", "\u2423") for part in (char, guesses[place]))
+        rows.append([verbatim(read.replace("\n", "\u00b6")), *map(verbatim, shown), f"{bits[place]:.1f}"])
+    return table(
+        ["It has read", "There follows", "It expected", "Bits"], rows, caption, align="rllr", widths=[48, 16, 22, 14]
+    )

@@ -282,3 +282,9 @@ def test_params_of_the_lab_can_be_checked_against_the_plain_code(course):
     right = rnn.backward(params, x, y, rnn.forward(*course))
     result = check(lambda p: rnn.forward(p, x, y, h0).loss, params, right, x, y, h0, progress=False)
     assert result.passed and [row.name for row in result] == ["W", "U", "V", "b", "c"]
+
+
+def test_the_error_of_a_numerical_gradient_is_found_for_each_step_size():
+    _, *point = gradients.check_points()[1]
+    large, small = gradients.errors_by_step(point, "central", [1e-1, 1e-5])
+    assert large > 1e-4 > 1e-7 > small > 0

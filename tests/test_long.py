@@ -25,14 +25,14 @@ def training(monkeypatch, tmp_path):
     with patch.dict("os.environ"):  # `bench` tells libraries that are not loaded yet how to behave
         script = importlib.import_module("training")
     (tmp_path / "book.txt").write_text(BOOK, encoding="utf-8")
-    few = {"optimizer": rnn.AdaGrad, "scheme": "normal", "steps": 30, "hidden_size": 5}
+    few = {"optimizer": rnn.AdaGrad, "scheme": "normal", "steps": 30, "hidden_size": 5, "seeds": 1}
     parts = {
-        "reset": {"reset": few, "no reset": {**few, "text": script.three_times}},
+        "reset": {"reset": few, "no reset": {**few, "text": script.three_times, "seeds": 2}},
         "recipes": {"other": few, "best": {**few, "steps": 20}},
     }
     for name, value in {
         "BOOK": tmp_path / "book.txt", "LONG_RUNS": tmp_path / "training.json", "BEST_PARAMS": tmp_path / "best.npz",
-        "UNFINISHED": tmp_path / "build", "PARTS": parts, "SEEDS": {"reset": range(2), "recipes": range(1)},
+        "UNFINISHED": tmp_path / "build", "PARTS": parts,
         "STEPS_PER_EPOCH": 10, "BEST_RECIPE": "best",
     }.items():  # fmt: skip
         monkeypatch.setattr(script, name, value)
@@ -43,8 +43,8 @@ def training(monkeypatch, tmp_path):
 def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parameters(training):
     training.main()
     results = json.loads(training.LONG_RUNS.read_text(encoding="utf-8"))
-    assert list(results) == ["ngrams", "reset", "recipes"]
-    assert len(results["ngrams"]) == 7
+    assert list(results) == ["ngrams", "PPMd", "reset", "recipes"]
+    assert len(results["ngrams"]["every"]) == 7 and len(results["ngrams"]["pruned"]) > 7
     assert set(results["reset"]["machine"]) == {"processor", "system", "versions"}
     way = results["reset"]["ways"]["no reset"]
     assert way["setting"]["text"] == "three_times"
@@ -60,7 +60,7 @@ def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parame
 def test_a_part_can_be_measured_alone_and_what_is_there_is_kept(training, capsys):
     training.main("recipes")
     before = json.loads(training.LONG_RUNS.read_text(encoding="utf-8"))
-    assert list(before) == ["ngrams", "recipes"]
+    assert list(before) == ["ngrams", "PPMd", "recipes"]
     del before["recipes"]["ways"]["other"]["seeds"]["0"]
     before["recipes"]["ways"]["best"]["seeds"]["0"]["bits"] = "kept"
     training.LONG_RUNS.write_text(json.dumps(before), encoding="utf-8")
@@ -94,11 +94,13 @@ def test_the_results_in_the_repository_are_those_of_the_settings_in_the_script(m
     monkeypatch.syspath_prepend(BENCHMARKS)
     training = importlib.import_module("training")
     results = json.loads(LONG_RUNS.read_text(encoding="utf-8"))
-    assert list(results) == ["ngrams", *training.PARTS]
-    np.testing.assert_allclose(results["ngrams"], training.ngrams())
+    assert list(results) == ["ngrams", "PPMd", *training.PARTS]
+    for kind, models in training.ngrams().items():
+        stored = [list(model.values()) for model in results["ngrams"][kind]]
+        np.testing.assert_allclose(stored, [list(model.values()) for model in models])
     for part, ways in training.PARTS.items():
         assert {name: way["setting"] for name, way in results[part]["ways"].items()} == {
             name: training.described(setting) for name, setting in ways.items()
         }
-        for way in results[part]["ways"].values():
-            assert list(way["seeds"]) == [str(seed) for seed in training.SEEDS[part]]
+        for name, way in results[part]["ways"].items():
+            assert list(way["seeds"]) == [str(seed) for seed in training.seeds(part, name)]

@@ -32,15 +32,31 @@ def test_lengths_sizes_and_counts_are_numbers():
     assert {1, 25, 100} <= set(measured.long_lengths())
     parameters, bits = zip(*measured.long_sizes(), strict=True)
     assert list(parameters) == sorted(parameters) and all(0 < b < 8 for of_seeds in bits for b in of_seeds)
-    assert list(measured.long_counts()) == [1, 2, 3, 4, 5, 6, 7]
-    counts, bits = zip(*measured.long_counts().values(), strict=True)
-    assert list(counts) == sorted(counts) and list(bits) == sorted(bits, reverse=True)
+    every, pruned = measured.long_counts("every"), measured.long_counts("pruned")
+    assert [model["order"] for model in every] == [1, 2, 3, 4, 5, 6, 7]
+    for models in (every, pruned):
+        assert [model["n-grams"] for model in models] == sorted(model["n-grams"] for model in models)
+    assert min(model["bits"] for model in pruned) > measured.ppmd() > 1
 
 
-def test_counts_for_the_same_bits_are_interpolated_between_the_orders():
-    counts = {1: (10, 4.0), 2: (1000, 2.0)}
-    factors = measured.counts_for_the_same_bits([(50, [3.0, 3.0]), (5, [2.0]), (5, [1.0])], counts)
-    assert factors == pytest.approx([np.sqrt(10 * 1000) / 50, 200])
+def test_numbers_for_the_same_bits_are_interpolated_between_the_models():
+    models = [{"n-grams": 10, "weights": 0, "bits": 4.0}, {"n-grams": 1000, "weights": 500, "bits": 2.0}]
+    networks = [(50, [3.0, 3.0]), (5, [2.0]), (5, [1.0])]
+    assert measured.times_as_many(networks, models, "n-grams") == pytest.approx([np.sqrt(10 * 1000) / 50, 200])
+    assert measured.times_as_many(networks, models, "n-grams", "weights")[1] == pytest.approx(300)
+
+
+def test_pairs_sizes_and_wrong_gradients_have_five_seeds_each():
+    compared = [
+        *(of for pair in measured.pairs().values() for of in pair),
+        *(of for of_sizes in measured.first_sizes().values() for of in of_sizes.values()),
+        *(of for of_starts in measured.wrong_gradients().values() for of in of_starts.values()),
+    ]
+    assert len(compared) == 12 + 18 + 6 and {len(of_seeds) for of_seeds in compared} == {5}
+    assert list(measured.wrong_gradients()["right"]) == ["G from 1e-8", "G from 10"]
+    assert 1.0 in measured.first_sizes()["Adam 0.001, scaled"]
+    trained, kept = measured.pairs()["AdaGrad"]
+    assert np.mean(trained) < np.mean(kept)
 
 
 def test_an_epoch_has_the_steps_that_reading_the_book_takes():

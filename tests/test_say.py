@@ -3,6 +3,7 @@
 import pytest
 from IPython.display import Markdown
 
+from lab.sweep import RECIPES
 from report import say
 
 
@@ -75,3 +76,8 @@ def test_texts_of_a_book_are_listed_with_exactly_their_characters():
 def test_a_parameter_of_the_wrong_kind_is_named(given, complaint):
     with pytest.raises(ValueError, match=complaint):
         say.settings(**say.SHIPPED | given)
+
+
+def test_every_recipe_is_said_in_words():
+    for way in RECIPES.values():
+        assert way["scheme"] in say.SCHEME and way.get("schedule", "constant") in say.SCHEDULE

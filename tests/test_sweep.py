@@ -15,7 +15,7 @@ import pytest
 from small import IDS, VOCAB, interrupting, train
 
 import rnn_core as rnn
-from lab.sweep import EVERY, FEW_STEPS, MANY_EPOCHS, WAYS, held_out_length, plan, run, sweep
+from lab.sweep import EVERY, FEW_STEPS, MANY_EPOCHS, RECIPES, for_steps, held_out_length, plan, prepare, run, sweep
 from lab.training import Reading
 
 SETTINGS = {
@@ -26,17 +26,17 @@ SEEDS = range(2)
 DATA = VOCAB, IDS[:700], IDS[700:]
 
 
-@pytest.mark.parametrize("recipe", WAYS)
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_a_short_book_is_read_more_often_than_a_novel_but_not_until_it_is_known_by_heart(recipe):
-    batch = WAYS[recipe].get("reading", {}).get("batch_size", 1)
+    batch = RECIPES[recipe].get("reading", {}).get("batch_size", 1)
     lengths = [20_001, 200_001, 1_100_001, 10_000_001]
     epochs = [round(plan(recipe, length)["steps"] * 25 * batch / length, 1) for length in lengths]
     assert epochs == sorted(epochs, reverse=True) and epochs[0] > 4 * epochs[-1] and epochs[0] <= MANY_EPOCHS
-    if "steps" not in WAYS[recipe]:
+    if "steps" not in RECIPES[recipe]:
         assert plan(recipe, 1_100_000)["steps"] >= FEW_STEPS
 
 
-@pytest.mark.parametrize("recipe", WAYS)
+@pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("length", [1_890, 35_000, 2_000_000])
 def test_a_recipe_can_read_any_book(recipe, length):
     way = plan(recipe, length)
@@ -159,3 +159,14 @@ def test_the_bar_of_a_sweep_counts_its_runs_and_estimates_how_long_the_others_ta
     sweep(SETTINGS, SEEDS, *DATA, hidden_size=8)
     shown = capsys.readouterr().out
     assert "| 0/4 [" in shown and shown.endswith("\r")
+
+
+def test_the_first_parameters_can_be_changed_and_the_steps_given():
+    def double(params):
+        params.U *= 2
+
+    ways = for_steps({"as drawn": SETTINGS["AdaGrad"], "doubled": {**SETTINGS["AdaGrad"], "first": double}}, 7)
+    (drawn, options), (doubled, _) = (prepare(way, VOCAB.size, 5) for way in ways.values())
+    np.testing.assert_array_equal(doubled.U, 2 * drawn.U)
+    np.testing.assert_array_equal(doubled.W, drawn.W)
+    assert options["steps"] == 7 and "first" not in options

@@ -1,7 +1,5 @@
 """The tables: each has a row for each thing that it is given."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -31,31 +29,55 @@ def test_the_gradient_check_has_two_columns_for_each_method():
     assert rows(shown) == [["W", "2e-09", "3e-08", "2e-09", "3e-08"]]
 
 
-def test_the_gallery_says_which_checks_catch_a_bug():
-    checks = [check(True), check(True), check(False), check(False)]
-    shown = tables.bugs({"A bug": checks, "Nothing": [check(True)] * 4}, "Table 1. A caption.")
+def test_the_gallery_marks_only_what_a_check_misses():
+    checks = [check(True), check(True), check(False), check(False), check(False)]
+    shown = tables.bugs({"A bug": checks, "Another": [check(False)] * 5}, "Table 1. A caption.")
+    assert rows(shown) == [["A bug", "missed", "missed", "W"], ["Another", "W"]]
+    assert "Usual point:" in repr(shown) and "Larger weights:" in repr(shown)
+
+
+def test_wrong_gradients_stand_beside_the_right_one():
+    ways = {"right": {"small G": [2.0, 2.2], "large G": [1.0]}, "wrong": {"small G": [3.0], "large G": [4.0]}}
+    shown = tables.gradients_compared(ways, "Table 1. A caption.")
     assert rows(shown) == [
-        ["A bug", "passed", "passed", "caught", "caught", "W"],
-        ["Nothing", "passed", "passed", "passed", "passed"],
+        ["right", "2.10\xa0±\xa00.14", "1.00\xa0±\xa00.00"],
+        ["wrong", "3.00\xa0±\xa00.00", "4.00\xa0±\xa00.00"],
     ]
+    assert "small G" in repr(shown) and "large G" in repr(shown)
+
+
+def test_a_cause_has_its_saturated_states_and_its_bits():
+    shown = tables.causes({"a cause": [0.934, 0.855]}, {"a cause": [2.0, 2.2]}, "Table 1. A caption.")
+    assert rows(shown) == [["a cause", "93%", "86%", "2.10\xa0±\xa00.14"]]
+
+
+def test_ways_have_short_and_long_runs_where_there_are_some():
+    long = {"both": {"bits": [1.9], "characters": 3_333_600}, "long": {"bits": [1.8], "characters": 211_000_000}}
+    shown = tables.ways({"short": [2.0, 2.2], "both": [2.5]}, long, "Table 1. A caption.")
+    assert rows(shown) == [
+        ["short", "2.100\xa0±\xa00.141"],
+        ["both", "2.500\xa0±\xa00.000", "1.900\xa0±\xa00.000", "3.3"],
+        ["long", "1.800\xa0±\xa00.000", "211.0"],
+    ]
+
+
+def test_speed_is_a_row_for_each_way_and_a_column_for_each_batch():
+    turns = [
+        {"K": 79, "dtype": "float32", "B": 1, "ratio": {"PyTorch": [5.0, 6.0, 7.0], "JAX": [0.8, 0.9, 1.0]}},
+        {"K": 79, "dtype": "float32", "B": 16, "ratio": {"PyTorch": [2.0, 3.0, 4.0]}},
+        {"K": 79, "dtype": "float64", "B": 1, "ratio": {"PyTorch": [9.0, 9.0, 9.0]}},
+    ]
+    assert rows(tables.speed(turns, "Table 1. A caption.")) == [["PyTorch", "6.00", "3.00"], ["JAX", "0.90"]]
+
+
+def test_the_most_surprising_characters_come_first_in_their_places():
+    shown = tables.surprises("ab\ncd", [1.0, 9.0, 2.0, 5.0], ["xy", "b ", "c", "\nq"], "Table 1. C.", count=2, before=2)
+    assert rows(shown) == [["ab", "\u00b6", "b\u2423", "9.0"], ["\u00b6c", "d", "\u00b6q", "5.0"]]
 
 
 def test_samples_stand_in_one_line_with_their_line_breaks_marked():
     shown = tables.samples([Sample(10_000, 45.67, "a|b\nc" * 9, None, None)], 8, "Table 1. A caption.")
     assert rows(shown) == [["10,000", "45.7", "a|b\u00b6ca|b"]]
-
-
-def outcome(lowest, bits):
-    return SimpleNamespace(lowest=lowest, bits=bits)
-
-
-def test_ways_to_train_are_given_as_mean_and_deviation_but_for_losses_that_mean_nothing_yet():
-    ways = {"long": {"steps": 100, "reading": {"batch_size": 4}}, "short": {"steps": 10}}
-    outcomes = {"long": [outcome(40.0, 2.0), outcome(42.0, 2.2)], "short": [outcome(90.0, 3.0)]}
-    assert rows(tables.settings(ways, outcomes, 25, "Table 1. A caption.")) == [
-        ["long", "100", "0.01", "41.00\xa0±\xa01.41", "2.100\xa0±\xa00.141"],
-        ["short", "10", "0.00", "–", "3.000\xa0±\xa00.000"],
-    ]
 
 
 def test_full_length_runs_have_their_smooth_loss_at_the_end_as_well():

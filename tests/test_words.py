@@ -1,7 +1,10 @@
 """Words and names, in any script."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from lab import words as found_in
 from lab.words import distinct_share, frequent, main_names, word_count, word_set, word_share, words
 
 BOOK = (
@@ -47,3 +50,40 @@ def test_a_word_set_is_in_lower_case():
 
 def test_the_most_frequent_characters_come_first():
     assert frequent("abcabb", 2) == ["b", "a"]
+
+
+KNOWN = {"wren", "there", "quickly", "the"}
+
+
+def test_the_first_long_word_that_is_known_is_found_as_it_is_written():
+    assert found_in.long_word("the Thare There quickly", KNOWN) == "There"
+    assert found_in.long_word("the Wren", KNOWN) is None and found_in.long_word("the Wren", KNOWN, least=4) == "Wren"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('He "I see\n" said. "Yes," she', '"Yes,"'),
+        ("He “I see,” said", "“I see,”"),
+        ('a "b" c', None),
+        ('"' + 81 * "x" + '"', None),
+        ('"never closed', None),
+    ],
+)
+def test_a_quotation_is_closed_in_its_line(text, found):
+    assert found_in.quotation(text) == found
+
+
+@pytest.mark.parametrize("miss", ["thare", "ther", "theere", "Thxere"])
+def test_a_near_miss_is_one_letter_from_a_word(miss):
+    assert found_in.near_miss(f"the quickly {miss}", KNOWN, least=4) == (miss, "there")
+
+
+def test_a_word_two_letters_away_or_known_or_short_is_no_near_miss():
+    assert found_in.near_miss("thxxe there th", KNOWN) is None
+
+
+def test_the_first_sample_in_which_something_is_found_has_its_step():
+    samples = [SimpleNamespace(step=step, text=text) for step, text in ((0, "x"), (10, "ab"), (20, "ac"))]
+    assert found_in.first_found(samples, lambda text: text[1:]) == (10, "b")
+    assert found_in.first_found(samples, lambda text: None) is None

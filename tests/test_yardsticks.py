@@ -104,6 +104,41 @@ def test_an_order_has_as_many_counts_as_different_n_grams_up_to_its_length(text)
     np.testing.assert_array_equal(NGram(train, K).parameters(), np.cumsum([0, *filter(None, kinds)]))
 
 
+@given(texts(), st.integers(0, 5), st.integers(1, 4))
+def test_without_rare_n_grams_probabilities_still_sum_to_1(text, order, least):
+    K, train, context = text
+    ngram = NGram(train, K, order).pruned(least)
+    p = np.array([ngram.probabilities([*context, k])[:, -1] for k in range(K)])
+    assert (p > 0).all()
+    np.testing.assert_allclose(p.sum(axis=0), 1)
+
+
+@given(texts(), st.integers(1, 4))
+def test_n_grams_are_left_out_that_occur_less_often(text, least):
+    K, train, held_out = text
+    whole = NGram(train, K, order=4)
+    pruned = whole.pruned(least)
+    grams = [Counter(tuple(train[i : i + n]) for i in range(len(train) - n + 1)) for n in range(1, 5)]
+    kept = [{gram for gram, count in of_n.items() if n == 1 or count >= least} for n, of_n in enumerate(grams, 1)]
+    levels = len(pruned.levels)
+    assert pruned.parameters().tolist() == np.cumsum([0, *map(len, kept)])[: levels + 1].tolist()
+    contexts = [len({gram[:-1] for gram in of_n}) for of_n in kept]
+    assert pruned.back_off_weights().tolist() == np.cumsum([0, *contexts])[: levels + 1].tolist()
+    if least == 1:
+        np.testing.assert_allclose(pruned.probabilities(held_out), whole.probabilities(held_out))
+
+
+def test_what_a_rare_n_gram_had_goes_to_the_shorter_context():
+    ids = np.array([0, 1, 0, 1, 0, 1, 0, 2])  # after 0 comes 1 three times, and 2 once
+    whole, pruned = NGram(ids, 3, order=2), NGram(ids, 3, order=2).pruned(2)
+    q = pruned.probabilities([0])[1], pruned.probabilities([1])[1], pruned.probabilities([2])[1]
+    seen = pruned.probabilities([0, 1])[2, 1], pruned.probabilities([0, 2])[2, 1]
+    below = whole.levels[0].before
+    shorter = [(max(count - 0.75, 0) + 0.75 * 3 / 3) / below.totals[0] for count in below.counts]
+    assert seen == pytest.approx((2.25 / 4 + 1.75 / 4 * shorter[1], 1.75 / 4 * shorter[2]))
+    assert np.sum(q) == pytest.approx(1)
+
+
 def test_what_an_n_gram_writes_is_drawn_from_its_probabilities():
     rule = np.tile([0, 0, 1, 1], 500)  # needs two characters
     ngram = NGram(rule, 2, order=3)

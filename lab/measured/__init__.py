@@ -28,7 +28,7 @@ def long_runs(part):
     Parameters
     ----------
     part : str
-        "recipes", "reset", "lengths", "order" or "sizes".
+        One of the parts in `benchmarks/training.py`.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def long_runs(part):
 
 
 def full_length():
-    """The runs of whole epochs.
+    """The long runs that are compared with one another.
 
     Returns
     -------
@@ -49,11 +49,14 @@ def full_length():
         For each way to train: "steps", "characters", and a list with an entry for each seed of the "lowest" and the
         "last" smooth loss, in nats per sequence, and of the "bits" per character held out.
     """
-    of_adagrad = long_runs("reset")
+    of_adagrad, of_epoch = long_runs("reset"), long_runs("gates")
     ways = {
         "AdaGrad 0.1, N(0, 0.01²)": of_adagrad["reset"],
         "AdaGrad 0.1, G from 10": of_adagrad["G from 10"],
         **long_runs("recipes"),
+        "Adam 0.008, cosine, orthogonal, B = 16": long_runs("batches")["B = 16"],
+        "Adam 0.002, cosine, orthogonal, one epoch": of_epoch["vanilla"],
+        "Adam 0.008, cosine, gated (m = 54), one epoch": of_epoch["gated"],
     }
     return {
         name: {"steps": runs[0]["steps"], "characters": runs[0]["characters"]}
@@ -100,29 +103,91 @@ def best_text():
     return next(run["text"] for run in long_runs("recipes")[BEST_RECIPE] if "text" in run)
 
 
-def long_counts():
-    """For n-grams, {order: (how many counts they keep, bits per character held out)}, as `long_runs`."""
-    return {order: tuple(found) for order, found in enumerate(_read(LONG_RUNS)["ngrams"], 1)}
+def long_counts(kind):
+    """Character n-grams on the book that ships with the project, from small models to large ones.
+
+    Parameters
+    ----------
+    kind : {"every", "pruned"}
+        All n-grams of the orders 1 to 7, or models without the rare ones.
+
+    Returns
+    -------
+    list of dict
+        "order", how often an n-gram must occur to be kept ("least"), how many are kept ("n-grams"), how many contexts
+        have a back-off weight ("weights"), and "bits" per character held out.
+    """
+    return _read(LONG_RUNS)["ngrams"][kind]
 
 
-def counts_for_the_same_bits(sizes, counts):
-    """How many times as many numbers n-grams need for the bits of each network, interpolated between the orders.
+def ppmd():
+    """Bits per character held out of PPMd, primed with the training text of the book that ships with the project."""
+    return _read(LONG_RUNS)["PPMd"]
+
+
+def times_as_many(sizes, models, *what):
+    """How many times as many numbers n-grams need for the bits of each network, interpolated between the models.
 
     Parameters
     ----------
     sizes : list of (int, sequence of float)
         As `long_sizes`.
-    counts : dict of int to (int, float)
+    models : list of dict
         As `long_counts`.
+    *what : str
+        Which numbers are counted: "n-grams", "weights".
 
     Returns
     -------
     list of float
-        One for each network that needs no fewer bits than the highest order.
+        One for each network that needs no fewer bits than the best of the models.
     """
-    numbers, bits = np.transpose(list(counts.values())[::-1])  # bits rise now
+    bits, numbers = np.transpose(sorted((model["bits"], sum(model[name] for name in what)) for model in models))
     means = [(parameters, np.mean(of_seeds)) for parameters, of_seeds in sizes]
     return [float(np.exp(np.interp(b, bits, np.log(numbers))) / n) for n, b in means if b >= bits[0]]
+
+
+def wrong_gradients():
+    """Bits per character held out after training with a right gradient and with wrong ones.
+
+    Returns
+    -------
+    dict of str to dict of str to list of float
+        For each kind of code and each start of AdaGrad an entry for each seed.
+    """
+    found = {}
+    for name, runs in long_runs("bugs").items():
+        start, code = name.split(", ", 1)
+        found.setdefault(code, {})[start] = [run["bits"] for run in runs]
+    return found
+
+
+def pairs():
+    """Bits per character held out where W is trained and where it stays as it was drawn.
+
+    Returns
+    -------
+    dict of str to (list of float, list of float)
+        For each way to train, in each case one entry for each seed.
+    """
+    runs = {name: [run["bits"] for run in of_seeds] for name, of_seeds in long_runs("W").items()}
+    names = (name.removesuffix(", W trained") for name in runs if name.endswith(", W trained"))
+    return {name: (runs[f"{name}, W trained"], runs[f"{name}, W kept"]) for name in names}
+
+
+def first_sizes():
+    """Bits per character held out by the standard deviation of the first U.
+
+    Returns
+    -------
+    dict of str to dict of float to list of float
+        For each way to train and each standard deviation an entry for each seed.
+    """
+    found = {}
+    for name, runs in long_runs("U").items():
+        way, deviation = name.rsplit(", ", 1)
+        found.setdefault(way, {})[float(deviation)] = [run["bits"] for run in runs]
+    return found
 
 
 def speed():
