@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 from unittest.mock import patch
 
 import nbformat
@@ -70,9 +71,10 @@ def read_notebook(path):
         It is no notebook.
     """
     try:
-        notebook = nbformat.read(path, as_version=4)
-        notebook.nbformat_minor = 5  # since then a cell has an id
-        _, notebook = normalize(notebook)
+        with warnings.catch_warnings(action="ignore"):  # of cells without an id: they get one
+            notebook = nbformat.read(path, as_version=4)
+            notebook.nbformat_minor = 5
+            _, notebook = normalize(notebook)
         nbformat.validate(notebook)
     except (AttributeError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
         raise Failed(f"{path.name} is no notebook: {str(error).splitlines()[0]}") from None
