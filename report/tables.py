@@ -74,7 +74,7 @@ def bugs(gallery, caption):
         [name, *("missed" if check.passed else "" for check in checks), " ".join(checks[-1].wrong)]
         for name, checks in gallery.items()
     ]
-    return table(header, rows, caption, align="lllllll", widths=[41, 10, 10, 11, 10, 10, 10])
+    return table(header, rows, caption, align="lllllll", widths=[38, 10, 10, 11, 10, 10, 12])
 
 
 def gradients_compared(ways, caption):
