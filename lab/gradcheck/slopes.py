@@ -87,7 +87,8 @@ def _bar(items, shown, words):
         from tqdm import tqdm
     except ImportError:
         return items
-    return tqdm(items, words, leave=False, disable=not shown, **DELAY)
+    hidden = {} if shown else {"disable": True}  # not False, which would overrule TQDM_DISABLE=1
+    return tqdm(items, words, leave=False, **hidden, **DELAY)
 
 
 def check_entries(entries):

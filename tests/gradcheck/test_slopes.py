@@ -1,6 +1,9 @@
 """Derivatives from the loss alone: by the complex step where it can be trusted, else by differences."""
 
 import itertools
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -71,3 +74,11 @@ def test_a_check_shows_a_bar_for_each_array(capsys, monkeypatch):
     w = np.ones(3)
     check(lambda w: (w**2).sum(), w, 2 * w)
     assert "Computing gradients for params" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("disabled", ["", "1"])
+def test_a_bar_is_shown_where_it_takes_long_and_is_not_disabled(disabled):
+    script = "import time, numpy as np; from lab.gradcheck import check; w = np.ones(50)\n"
+    script += "check(lambda w: time.sleep(0.02) or w.sum(), w, np.ones(50))"
+    words = {"env": os.environ | {"TQDM_DISABLE": disabled}, "capture_output": True, "check": True}
+    assert bool(subprocess.run([sys.executable, "-c", script], **words).stderr) == (not disabled)
