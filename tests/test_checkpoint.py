@@ -218,7 +218,7 @@ def test_a_checkpoint_states_every_setting_and_those_not_given_are_the_courses(t
     assert stated == {
         "hidden_size": 12, "dtype": "float64", "steps": (len(IDS) - 1) // 25, "seq_length": 25, "batch_size": 1,
         "order": "book", "chunks": 100, "schedule": "constant", "clip": 5.0, "seed": 0, "optimizer": "AdaGrad",
-        "eta": 0.1, "g2": 1e-8, "kind of samples": [VOCAB.chars, 10_000, 200, ".", 0], "backward": "backward",
+        "eta": 0.1, "g2": 1e-8, "kind of samples": [VOCAB.chars, 10_000, 200, None, 0], "backward": "backward",
     }  # fmt: skip
 
 
