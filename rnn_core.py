@@ -54,7 +54,7 @@ def read_book(path, least=27):
     path : str or path-like
         A text file in UTF-8.
     least : int
-        How many characters the book must have: to train on sequences of T, at least T + 2.
+        The fewest characters that the book may have; to train on sequences of T, at least T + 2.
 
     Returns
     -------
@@ -88,12 +88,12 @@ def read_book(path, least=27):
 
 
 def _conversion(path, data):
-    """Half a sentence that says in which encoding bytes make a text and how to convert it; "" if none seems to fit."""
+    """Half a sentence that names the encoding of some bytes and how to convert them; "" if no encoding seems to fit."""
     marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     high = sum(data.count(byte) for byte in range(0x80, 0x100))
     intact = sum(character > "\x7f" for character in data.decode(errors="ignore"))
     if not marked and (high > len(data) / 4 or 4 * intact > high or b"\0" in data):
-        return ""  # another alphabet's, UTF-8 with a fault in it, or no text
+        return ""  # another alphabet, damaged UTF-8, or no text at all
     encoding = "utf-16" if marked else "cp1252" if any(byte in data for byte in range(0x80, 0xA0)) else "latin-1"
     try:
         data.decode(encoding)
@@ -126,14 +126,14 @@ class Vocabulary:
     chars : str
         The characters; character k has number k.
     size : int
-        K, how many there are.
+        K, the number of characters.
     opening : str
         A character for a network to read before it writes: a full stop, or where there is none, character 0.
     dtype : numpy.dtype
         The smallest unsigned integer type that holds every number: what `encode` returns.
     """
 
-    _piece = 1 << 20  # characters at a time: 4 bytes for each would be 400 MB for 100 MB
+    _piece = 1 << 20  # characters encoded at a time: all at once, a book of 100 MB would take 400 MB
 
     def __init__(self, text):
         self.chars = "".join(sorted(set(text)))
@@ -190,7 +190,7 @@ def check_ids(ids, vocab_size, name):
     Raises
     ------
     IndexError
-        One of them is not.
+        A number is not an integer in 0..K-1.
     """
     whole = np.issubdtype(ids.dtype, np.integer)
     if ids.size and not (whole and ids.min() >= 0 and ids.max() < vocab_size):
@@ -261,24 +261,24 @@ class Params:
         return Params(self.hidden_size, self.vocab_size, flat)
 
     def astype(self, dtype):
-        """A copy as another type."""
+        """A copy converted to another type."""
         return self.like(self.flat.astype(dtype))
 
     def copy(self):
-        """A copy over a vector of its own."""
+        """A copy with a vector of its own."""
         return self.like(self.flat.copy())
 
     def not_finite(self):
-        """The names of those that hold NaN or infinity."""
+        """The names of the parameters that hold NaN or infinity."""
         return [name for name in self.names if not np.isfinite(getattr(self, name)).all()]
 
     def check(self, vocab=None):
-        """Make sure that all numbers are finite, and that they are for a vocabulary, where one is given.
+        """Make sure that all numbers are finite and, if a vocabulary is given, that they are for it.
 
         Raises
         ------
         ValueError
-            They are not.
+            A number is NaN or infinite, or the vocabulary has another size.
         """
         if vocab is not None and vocab.size != self.vocab_size:
             raise ValueError(
@@ -337,13 +337,13 @@ def choose(what, name, choices):
     Parameters
     ----------
     what, name : str
-        What is chosen, for the message, and which one.
+        What the message calls the kind of choice, and the name of the choice.
     choices : dict
 
     Raises
     ------
     ValueError
-        There is none of that name; the message lists those that there are.
+        There is no choice of that name; the message lists the names.
     """
     if name not in list(choices):
         raise ValueError(f"There is no {what} {name!r}: choose one of {', '.join(map(repr, choices))}.")
@@ -353,17 +353,17 @@ def choose(what, name, choices):
 # --------------------------------------------------------------------------------------------------- forward, backward
 
 
-# Where another way to compute the same becomes the faster one, and what it saves of a step with m = 100 and T = 25.
+# Sizes at which another way to compute the same becomes faster, and how much of a step it saves (m = 100, T = 25).
 MANY_CHARACTERS = 8  # K over T B; above it p is stored by rows (13 % at K = 5,000), else by columns (4 % at B = 64)
-SMALL_WEIGHTS = 1 << 14  # numbers in V; with fewer, a batch makes T small products and not a large one (4 % at B = 16)
+SMALL_WEIGHTS = 1 << 14  # numbers in V; with fewer, a batch makes T small products, else a large one (4 % at B = 16)
 SHORT_TEXT = 10_000  # K T B; up to it dL/dU is a product (8 % at B = 1), above it a sum of sorted rows (25 % at 5,000)
-PIECE = 1 << 15  # numbers; of more, optimisers update a piece at a time (two thirds with Adam at K = 5,000)
+PIECE = 1 << 15  # numbers; optimisers update more of them piece by piece (two thirds with Adam at K = 5,000)
 
 
 class Forward:
-    """What a forward pass leaves behind, and the room that it and `backward` work in.
+    """The results of a forward pass, and work space for it and for `backward`.
 
-    Training uses one of these in every step: arrays, and views of their rows, cost more to make than to fill.
+    Training reuses one in every step: to create arrays, and views of their rows, costs more than to fill them.
 
     Parameters
     ----------
@@ -380,12 +380,12 @@ class Forward:
     p : ndarray (T, K) or (T, B, K)
         The probabilities; p[t-1] is p_t.
     delta, dtanh : ndarray (T, m) or (T, B, m)
-        Room for delta_t and for 1 - h_t^2 = tanh'(a_t), which `backward` fills.
+        Work space for delta_t and for 1 - h_t^2 = tanh'(a_t), which `backward` fills.
     carried : ndarray (m,) or (B, m)
-        Room for what one step hands to the next: W h_{t-1} on the way forward, W^T delta_{t+1} on the way back.
+        Work space for what one step hands to the next: W h_{t-1} on the way forward, W^T delta_{t+1} on the way back.
     steps, steps_back : list of pairs of views
-        What the loops over t run over: (h_{t-1}, h_t) from first to last, (delta_t, 1 - h_t^2) from last to first.
-        To make these views in each step would cost a quarter of its time.
+        The pairs in the loops over t: (h_{t-1}, h_t) from first to last, (delta_t, 1 - h_t^2) from last to first.
+        To create these views in each step would take a quarter of its time.
     rows : int ndarray (T,) or (T B,)
         0, 1, 2, ...: ``o[rows, y]`` is o_t[y_t] for every t.
     ones : ndarray (T,) or (T B,)
@@ -406,7 +406,7 @@ class Forward:
 
 
 def _rows(a):
-    """One row a character, of one sequence or of a batch: a sum over all of them is then one matrix product."""
+    """A sequence or a batch with one row for each character: a sum over all rows is then one matrix product."""
     return a.reshape(-1, a.shape[-1])
 
 
@@ -420,7 +420,7 @@ def softmax(o):
     Returns
     -------
     ndarray (...)
-        log sum_k exp(o_k), in nats: log p_k is o_k as it was, less this, and can't underflow as p_k can.
+        log sum_k exp(o_k), in nats. The old o_k minus this is log p_k, which can't underflow as p_k can.
     """
     largest = o.real.max(axis=-1, keepdims=True)  # exp must not overflow; .real: o may be complex
     o -= largest
@@ -431,20 +431,20 @@ def softmax(o):
 
 
 def hidden_states(params, x, h0, fwd):
-    """Fill fwd.h with h_0 = h0 (m,) or (B, m), h_1, ..., h_T for characters x (T,) or (T, B) that were checked."""
+    """Fill fwd.h with h_0 = h0 (m,) or (B, m), h_1, ..., h_T for valid characters x (T,) or (T, B)."""
     fwd.h[0] = h0
     # U x_t, for all t: columns of U, (T, m). The mode "raise" would fill a copy first, in case a number is wrong
     params.U.T.take(x, axis=0, out=fwd.h[1:], mode="clip")
     fwd.h[1:] += params.b  # h_t is U x_t + b until the loop comes to it
     W_T, W_h, tanh = params.W.T, fwd.carried, np.tanh
-    for h_prev, h_t in fwd.steps:  # only this must go step by step
+    for h_prev, h_t in fwd.steps:  # only this must run step by step
         h_t += h_prev.dot(W_T, out=W_h)  # a_t = W h_{t-1} + U x_t + b, (m,)
         tanh(h_t, out=h_t)  # h_t = tanh(a_t), (m,)
 
 
 def products(rows, weights, out):
     """rows @ weights, for rows (T, n) or (T, B, n): with few weights, T small products, else one large one."""
-    if rows.ndim == 3 and weights.size < SMALL_WEIGHTS:  # OpenBLAS has quick kernels for small ones stored by rows
+    if rows.ndim == 3 and weights.size < SMALL_WEIGHTS:  # OpenBLAS has fast kernels for small ones stored by rows
         weights = np.ascontiguousarray(weights)
     elif rows.ndim == 3:
         rows, out = _rows(rows), _rows(out)
@@ -487,7 +487,7 @@ def forward(params, x, y, h0, out=None):
     h0 : array (m,) or (B, m)
         The hidden state before the first character.
     out : Forward, optional
-        Room made before, for the same shapes; x, y and h0 must then be arrays that were checked before.
+        A Forward for the same shapes, to be reused; x, y and h0 are then not checked, and must be valid arrays.
 
     Returns
     -------
@@ -538,7 +538,7 @@ def backward(params, x, y, fwd, out=None):
     fwd : Forward
         What it returned.
     out : Params, optional
-        Room for the result; x, y and fwd must then have been checked before.
+        Where to store the result; x, y and fwd are then not checked, and must be valid.
 
     Returns
     -------
@@ -549,7 +549,7 @@ def backward(params, x, y, fwd, out=None):
     Raises
     ------
     ValueError, IndexError
-        As `forward`; or fwd is not what it returned for these.
+        As for `forward`; or fwd is not what `forward` returned for these arguments.
 
     References
     ----------
@@ -572,7 +572,7 @@ def backward(params, x, y, fwd, out=None):
             raise ValueError("fwd must be what forward returned for these params, x and y.")
         x, y, _ = _checked(params, x, y, fwd.h[0])
         out = params.like(np.empty_like(params.flat))
-    # The shapes in the comments are those of one sequence; a batch has T B rows for T, in the loop B of them.
+    # The shapes in the comments are those of one sequence. A batch has T B rows in place of T, and B in the loop.
     # lab/bugs.py quotes lines of what follows, benchmarks/limit.py repeats its NumPy calls: change them together.
     B, rows = y.size // len(y), fwd.rows
     W = params.W if x.ndim == 1 else params.W.copy()  # in a batch, faster stored by rows
@@ -636,7 +636,7 @@ def bits_per_character(params, ids, h0=None):
     if len(ids) < 2:
         raise ValueError(f"A text of {len(ids)} characters has none to predict: give two or more.")
     nats, h, piece = 0.0, np.zeros(params.hidden_size) if h0 is None else h0, 1000
-    for e in range(0, len(ids) - 1, piece):  # piece by piece: the result is the same, the memory is not
+    for e in range(0, len(ids) - 1, piece):  # piece by piece: the same result in less memory
         fwd = forward(params, ids[e : e + piece][: len(ids) - 1 - e], ids[e + 1 : e + 1 + piece], h)
         nats, h = nats + float(fwd.loss), fwd.h[-1]
     return float(nats / (len(ids) - 1) / np.log(2))
@@ -646,31 +646,33 @@ def bits_per_character(params, ids, h0=None):
 
 
 def pieces(*vectors, size=PIECE):
-    """The same piece of several vectors (N,), then the next one: lists of views. No large array comes and goes."""
+    """Cut vectors (N,) at the same places: for each piece, a list of views. So no large temporary array is needed."""
     if len(vectors[0]) <= size:
         return [vectors]
     return [[vector[start : start + size] for vector in vectors] for start in range(0, len(vectors[0]), size)]
 
 
 def _for_each(state, flat):
-    """An optimiser's memory as an array (N,): before the first step it is one number for all parameters."""
+    """An optimiser's state as an array (N,): before the first step it is one number for all parameters."""
     return state if np.ndim(state) else np.full_like(flat, state)
 
 
 class AdaGrad:
-    """theta -= eta * g / sqrt(g2), where g2 is a start plus the sum of all g * g so far. It serves one training run.
+    """theta -= eta * g / sqrt(g2), where g2 is an initial value plus the sum of all g * g so far.
+
+    Each run needs its own.
 
     Parameters
     ----------
     eta : float
         The learning rate.
     g2 : float
-        The start. From 1e-8, which is only against division by zero, each number moves by eta in the first step,
-        however small its gradient is.
+        The initial value. With 1e-8, which only prevents division by zero, each number moves by eta in the first
+        step, however small its gradient is.
 
     References
     ----------
-    Duchi et al. [3]_, section 1.1 (the diagonal version); the start is not in its update.
+    Duchi et al. [3]_, section 1.1 (the diagonal version, which has no initial value).
     """
 
     def __init__(self, eta=0.1, g2=1e-8):
@@ -687,14 +689,14 @@ class AdaGrad:
 class Adam:
     """theta -= eta * m / (sqrt(v) + 1e-8), where m and v are moving averages of g and g * g, corrected for their start.
 
-    It serves one training run.
+    Each run needs its own.
 
     Parameters
     ----------
     eta : float
         The learning rate.
     beta1, beta2 : float
-        How much of the old averages stays in each step.
+        The share of the old averages that each step keeps.
 
     References
     ----------
@@ -769,8 +771,8 @@ def nucleus(p, top_p):
     order = np.argsort(-p, kind="stable")
     mass = np.take_along_axis(p, order, axis=-1).cumsum(axis=-1)
     inside = np.empty(p.shape, bool)
-    short = np.ones_like(inside)  # the first is in it
-    short[..., 1:] = mass[..., :-1] < top_p  # and each for which those before it are not enough
+    short = np.ones_like(inside)  # the most probable character is inside
+    short[..., 1:] = mass[..., :-1] < top_p  # and so is each that follows less than top_p
     np.put_along_axis(inside, order, short, axis=-1)
     return inside
 
@@ -785,8 +787,8 @@ def synthesize(params, vocab, length=200, prompt=None, temperature=1.0, top_p=1.
     length : int
         How many characters to write.
     prompt : str, optional
-        What the network reads first; at least one character. It is not part of the result. `vocab.opening` if it is not
-        given.
+        What the network reads first, at least one character; `vocab.opening` if it is not given. It is not part of the
+        result.
     temperature, top_p : float
         See `draw`.
     seed : int, sequence of ints or numpy.random.Generator
@@ -818,7 +820,7 @@ def synthesize(params, vocab, length=200, prompt=None, temperature=1.0, top_p=1.
 
 
 def characters(params, vocab, length, prompt, temperature, top_p, seed, h0):
-    """Yield what `synthesize` returns, each character as soon as it is drawn; the first one checks the arguments."""
+    """Yield what `synthesize` returns, each character as soon as it is drawn; the first also checks the arguments."""
     params.check(vocab)
     prompt = vocab.opening if prompt is None else prompt
     if not prompt:

@@ -78,6 +78,6 @@ def bug(name):
     Raises
     ------
     ValueError
-        There is none; the message lists those that there are.
+        There is no bug of that name; the message lists the names.
     """
     return rnn_core.choose("bug", name, {bug.name: bug for bug in BUGS})

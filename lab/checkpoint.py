@@ -1,4 +1,4 @@
-"""Keeping what was learned: parameters, and checkpoints of training, in files that are whole or not there.
+"""Save parameters, and checkpoints of training, in files that are complete or not there at all.
 
 Nothing is ever unpickled from them.
 """
@@ -26,7 +26,7 @@ def save_params(path, params, vocab, about=""):
     params : Params
     vocab : Vocabulary
     about : str
-        What the network is and how good, in words, for `read_about`.
+        A description of the network and its quality, for `read_about`.
     """
     params.check(vocab)
     chars, about = code_points(vocab.chars), code_points(about)
@@ -59,7 +59,7 @@ def load_params(path):
 
 
 def read_about(path):
-    """What `save_params` was told about a network; empty if that was nothing. It raises what `load_params` raises."""
+    """The description that `save_params` stored; empty if there is none. It raises what `load_params` raises."""
     with _reading(path, "saved parameters") as file:
         return _text(file["about"]) if "about" in file else ""
 
@@ -89,7 +89,7 @@ def keep(params, vocab, about=""):
 
 
 def _write_npz(path, **arrays):
-    """Write a file that is whole or not there: a crash or a full disk leaves the previous one as it was."""
+    """Write a file completely or not at all: a crash or a full disk leaves the previous one as it was."""
     path = Path(path).expanduser()
     new = path.with_name(path.name + ".new")
     if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
@@ -122,13 +122,13 @@ def _reading(path, what):
 
 
 class Checkpoint:
-    """A file in which `lab.training.train` keeps all that it needs to go on after whatever ended it.
+    """A file from which `lab.training.train` can go on, whatever ended it.
 
     Parameters
     ----------
     path : str or path-like
     every : int
-        Save after every so many update steps, and at the end; 0: at the end only.
+        The number of update steps from one save to the next; the last is at the end. 0: at the end only.
 
     Raises
     ------
@@ -142,7 +142,7 @@ class Checkpoint:
             raise FileNotFoundError(f"There is no folder {str(self.path.parent)!r} for a checkpoint: make it first.")
 
     def planned(self):
-        """The number of steps that the run in the file was to make; None if the file is not there."""
+        """The number of steps planned for the run in the file; None if there is no file."""
         if not self.path.exists():
             return None
         with _reading(self.path, "a checkpoint") as file:
@@ -156,7 +156,7 @@ class Checkpoint:
         """If the file is there, put `run` and `optimizer` into the state that it holds.
 
         With a constant learning rate nothing that was learned depends on how many steps were to follow, so the file of
-        a run is good for a longer one, too.
+        a run is valid for a longer one, too.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class Checkpoint:
         optimizer : object
             As it is before its first step.
         settings : dict
-            All that the run depends on: the file is for these only.
+            All that the run depends on: the file is valid for these only.
 
         Raises
         ------
@@ -196,7 +196,7 @@ class Checkpoint:
             )
 
     def save(self, run, optimizer):
-        """Save the state of a run; if that fails, warn and let it go on. What is not finite replaces nothing."""
+        """Save the state of a run; if that fails, warn and let it go on. Numbers that are not finite are not saved."""
         if run.params.not_finite():
             return
         samples = [(sample.step, sample.smooth_loss, sample.text) for sample in run.samples]
@@ -234,7 +234,7 @@ def _restore(run, optimizer, file, done):
 
 
 def _plain(value):
-    """What stands for a setting in JSON: for an array its digest, for a vocabulary its characters."""
+    """A setting as JSON can hold it: of an array its digest, of a vocabulary its characters."""
     if isinstance(value, np.ndarray) and value.ndim:
         return hashlib.sha256(np.ascontiguousarray(value)).hexdigest()[:16]
     return value.chars if isinstance(value, Vocabulary) else getattr(value, "tolist", value.__str__)()

@@ -1,4 +1,4 @@
-"""A gated recurrent network (GRU) beside the vanilla one: how much do gates help a network with as many parameters?
+"""A gated recurrent network (GRU) beside the vanilla one: how much do gates help at the same number of parameters?
 
     z_t, r_t = sigma(W_z h_{t-1} + U_z x_t + b_z), sigma(W_r h_{t-1} + U_r x_t + b_r)
     n_t = tanh(U_n x_t + b_n + r_t * (W_n h_{t-1}))
@@ -56,12 +56,12 @@ class Gated:
             setattr(self, name, self.flat[i:j].reshape(shape))
 
     def astype(self, dtype):
-        """A copy as another type."""
+        """A copy converted to another type."""
         return Gated(self.hidden_size, self.vocab_size, self.flat.astype(dtype))
 
 
 def init_gated(vocab_size, hidden_size, seed=0, dtype=np.float64):
-    """Draw the parameters as the scheme "orthogonal" of `rnn_core.init_params` does: each third of W, U and V so."""
+    """Draw V, and each third of W and U, by the scheme "orthogonal" of `rnn_core.init_params`."""
     params = Gated(hidden_size, vocab_size)
     rng = np.random.default_rng(seed)
     for gate in range(3):
@@ -72,7 +72,7 @@ def init_gated(vocab_size, hidden_size, seed=0, dtype=np.float64):
 
 
 class GatedForward(NamedTuple):
-    """What a forward pass leaves behind: `loss`, `h` and `p` as in `rnn_core.Forward`, `gates` (T, ..., 3m) with z, r
+    """The results of a forward pass: `loss`, `h` and `p` as in `rnn_core.Forward`, `gates` (T, ..., 3m) with z, r
     and n, and `W_h` (T, ..., 3m), the products W h_{t-1}."""
 
     loss: float

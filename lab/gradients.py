@@ -25,8 +25,8 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
     "central" takes (L(theta + eps) - L(theta - eps)) / (2 eps). Its error has two parts: that of the third derivative,
     about eps^2, and the rounding of two nearly equal losses, about 1e-16 L / eps. "complex-step" takes
     Im L(theta + i eps) / eps [1]_: no two losses are subtracted, so eps can be so small that neither part is left.
-    "extrapolated" is for a loss that is not fit for complex numbers: of central differences with the steps eps and
-    2 eps it takes the combination in which the third derivative cancels out (Richardson).
+    "extrapolated" is for a loss that can't take complex numbers: it combines central differences with the steps eps
+    and 2 eps so that the third derivative cancels out (Richardson).
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
         The step; 1e-30 for the complex step and 1e-5 for the others if it is not given.
     method : {"central", "extrapolated", "complex-step"}
     entries : int, optional
-        Compute at most so many entries of each parameter, drawn at random, and leave NaN in the others; all if it is
+        Compute at most this many entries of each parameter, drawn at random, and leave NaN in the others; all if it is
         not given.
     seed : int
         Of that draw.
@@ -87,10 +87,10 @@ class Point(NamedTuple):
 
 
 def check_points(seed=0):
-    """Three points at which, together, the classic bugs all show.
+    """Three points that together show all classic bugs.
 
-    The usual one comes first: tiny weights, h0 = 0, one sequence. There W h_{t-1} is next to nothing, so what is wrong
-    in the recurrence hardly shows. At the others sigma = 0.5, and the biases and h0 are not zero; the last is a batch.
+    The usual one comes first: tiny weights, h0 = 0, one sequence. There W h_{t-1} is next to nothing, so errors in
+    the recurrence hardly show. At the others sigma = 0.5, and the biases and h0 are not zero; the last is a batch.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Change the cause, and see whether the effect goes: training runs that differ in one thing.
+"""Change the cause, and see whether the effect goes away: training runs that differ in one thing.
 
 Each is a setting for `lab.sweep.run`. What differs is an optimiser with a hook (`Hooked`), the first weights
 (`resize`), or the gradient (`keep_W`).
@@ -49,24 +49,24 @@ class Hooked(rnn.AdaGrad):
 
 
 def warm_up(optimizer, params):
-    """The learning rate rises from 0 over the first 1,000 steps."""
+    """Raise the learning rate from 0 over the first 1,000 steps."""
     return min(1.0, (optimizer.done + 1) / 1000)
 
 
 def rewind(optimizer, params):
-    """After 100 steps all weights are what they were at first; G stays."""
+    """After 100 steps put the first weights back; keep G."""
     if optimizer.done == 100:
         params.flat[:] = optimizer.first
     return 1.0
 
 
 def only_G_grows(optimizer, params):
-    """In the first 100 steps nothing is updated but G."""
+    """In the first 100 steps update nothing but G."""
     return float(optimizer.done >= 100)
 
 
 def add_late(optimizer, params):
-    """After ten steps G grows by 10."""
+    """After ten steps add 10 to G."""
     if optimizer.done == 10:
         optimizer.g2 += 10
     return 1.0
@@ -85,7 +85,7 @@ CAUSES = {
 
 
 def keep_W(params, x, y, fwd):
-    """The right gradient, but that of W is zero, so W stays as it was drawn [1]_."""
+    """The right gradient, except that of W, which is zero: W stays as it was drawn [1]_."""
     grads = rnn.backward(params, x, y, fwd)
     grads.W[...] = 0
     return grads

@@ -1,8 +1,8 @@
 """What does the network remember, and why? Instruments for a network that has been trained.
 
-Each asks one question of it. How far back does a character act on the gradient, and how far back does knowing it help?
-From which states does the network read well, and where does it end when no chance is left in its writing? Which
-characters surprise it?
+Each answers one question. How far back does a character act on the gradient, and how far back does knowing it help?
+From which states does the network read well? Which cycle does it run into if it always writes the most probable
+character? Which characters surprise it?
 
 References
 ----------
@@ -17,7 +17,7 @@ import numpy as np
 import rnn_core as rnn
 from lab.words import WORD
 
-PIECE, ROOM = 1000, 1 << 20  # a text is read by so many characters, and probabilities, at a time
+PIECE, ROOM = 1000, 1 << 20  # characters, and probabilities, that are computed at a time
 
 
 class Predictions(NamedTuple):
@@ -96,7 +96,7 @@ def windows(ids, length, places):
     Returns
     -------
     int ndarray (length, places)
-        One a column, spread evenly from the beginning of the text to its end; where the text is short, they overlap.
+        One per column, spread evenly from the beginning of the text to its end; where the text is short, they overlap.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def saturation(params, ids, h):
 def basins(params, ids, h, length=500, places=100):
     """Does the network read well from a state of zeros?
 
-    At each of so many places it first reads `length` characters from h, so that its state fits the text. Then it reads
+    At each place it first reads `length` characters from h, so that its state fits the text. Then it reads
     the next `length` characters twice: from that state, and from zero. A reading fails if the state does not find its
     way back: in the second half of those characters it still needs over one bit per character more than the first.
 
@@ -173,7 +173,7 @@ def gradient_by_lag(params, ids, h, lags=50, places=500):
     ----------
     params : rnn_core.Params
     ids : int array (N,)
-        The text; the losses at so many `places` of it are taken.
+        The text, in which the losses at `places` characters are taken.
     h : array (m,)
         The state from which the network starts `lags` characters before each.
     lags, places : int
@@ -200,7 +200,7 @@ def gradient_by_lag(params, ids, h, lags=50, places=500):
 def bits_by_context(params, ids, h, longest=25, places=2000, starts=40, forward=rnn.forward):
     """How far back does it help to look? Bits per character if only the last k characters before it are known.
 
-    At each of so many places the network starts from a state that it has elsewhere in the text. It has learned to read
+    At each place the network starts from a state that it has elsewhere in the text. It has learned to read
     on from such states, but this one knows nothing of what came before the place. From there it reads k characters and
     predicts the next one. A single wrong state would be punished for what it pretends to know, so the probabilities
     are averaged over several of them.
@@ -289,8 +289,8 @@ class Cycle(NamedTuple):
     ids : int ndarray (length,)
         Those characters.
     radius : float
-        The spectral radius of dh_{t+length}/dh_t along the cycle: a small deviation of the state is that many times as
-        large a round later, so below 1 the cycle attracts the states around it.
+        The spectral radius of dh_{t+length}/dh_t along the cycle: the factor by which a small deviation of the state
+        grows in a round. Below 1, the cycle attracts the states around it.
     """
 
     begin: int

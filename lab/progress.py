@@ -13,16 +13,16 @@ POINTS, WIDTH, HEIGHT = 200, 400, 50  # of the curve
 
 
 class View(NamedTuple):
-    """What can be seen of the work.
+    """What a bar shows of the work.
 
     Attributes
     ----------
     words : str
-        They stand before the bar.
+        Text before the bar.
     curve : ndarray (N,)
         In a notebook it is drawn below the bar; NaN where it is not known yet.
     text : str
-        In a notebook it stands below the curve; elsewhere each new one is written above the bar, and stays.
+        In a notebook it stands below the curve; elsewhere each new text is printed above the bar, and stays.
     """
 
     words: str
@@ -41,7 +41,7 @@ def bar(items, shown=True, view=None, **options):
         What to go through; None if the caller moves the bar.
     shown : bool
     view : function () -> View, optional
-        What to show besides, asked anew each time that the bar is drawn.
+        What else to show; called each time that the bar is drawn.
     **options
         Those of `tqdm`.
     """
@@ -100,7 +100,7 @@ class _Notebook:
     def write(self, text):
         with suppress(Exception):
             line = text.strip()
-            shown = {"text/html": page(line, self.view and self.view()), "text/plain": line}
+            shown = {"text/html": bar_html(line, self.view and self.view()), "text/plain": line}
             self.cell.show(self.name, shown if line else {})
 
     def flush(self):
@@ -152,7 +152,7 @@ class Cell:
             self.sent += 1
 
 
-def page(line, view=None):
+def bar_html(line, view=None):
     """A bar and the view of the work as HTML, in the colours of the notebook.
 
     Parameters

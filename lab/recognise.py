@@ -1,7 +1,6 @@
 """This lab's network in other people's code: which array is which, and which of the usual bugs it has.
 
-Whatever the code and the layout of its arrays, a single step in place of the sum and the bugs of `lab.bugs` are told
-apart.
+Whatever the code and the layout of its arrays, it finds the bugs of `lab.bugs`, and sums that leave out steps.
 """
 
 from itertools import permutations, product
@@ -15,7 +14,7 @@ from rnn_core import Params, backward, forward
 
 
 class _Network(NamedTuple):
-    """That a loss is that of this lab's network, with arrays in some layout, perhaps times a constant."""
+    """A loss that is that of this lab's network, perhaps times a constant, and the layout of its arrays."""
 
     params: Params
     x: np.ndarray
@@ -33,7 +32,7 @@ class _Network(NamedTuple):
         return dict(zip(self.x.shape[::-1], ("B", "T")[-self.x.ndim :], strict=True))
 
     def as_given(self, gradients):
-        """Gradients of this network, as the code that is checked should give them."""
+        """Gradients of this network in the layout of the code that is checked."""
         arrays = {}
         for name, (role, transposed, shape) in self.layout.items():
             gradient = self.scale * getattr(gradients, role)
@@ -41,12 +40,12 @@ class _Network(NamedTuple):
         return arrays
 
     def causes(self, comparison):
-        """For each gradient that is wrong, the mistakes from which exactly this comes."""
+        """For each wrong gradient, the mistakes that lead to exactly it."""
         return _known_mistakes(comparison, self)
 
 
 def recognise(comparison):
-    """Tell which array is which by trying: the arrangement in which the right gradients are the numerical ones."""
+    """Find out by trial which array is which: in that arrangement the right gradients equal the numerical ones."""
     if len(comparison.args) < 2 or len(comparison.params) != len(Params.names):
         return None
     for params, layout in _arrangements(comparison.params):
@@ -64,7 +63,7 @@ def recognise(comparison):
 
 
 def _arrangements(arrays):
-    """All ways to take five arrays for W, U, V, b and c; where they have these names, they are meant by them."""
+    """All ways to take five arrays for W, U, V, b and c; where they have these names, only that one."""
     named = set(arrays) == set(Params.names)
     for names in [Params.names] if named else permutations(arrays):
         *matrices, b, c = (arrays[name] for name in names)
@@ -100,14 +99,14 @@ def _readings(characters):
 
 
 def _known_mistakes(comparison, network):
-    """For each gradient that is wrong, the mistakes from which exactly this comes."""
+    """For each wrong gradient, the mistakes that lead to exactly it."""
     params, x, y, h0, *_ = network
     fwd = forward(params, x, y, h0)
     right = network.as_given(backward(params, x, y, fwd))
     causes = {name: [] for name in comparison.wrong}
 
     def explained(names, gradients):
-        """To six digits, what is wrong in them is what is wrong in these."""
+        """Whether these gradients and those given are wrong in the same way, to six digits."""
         given, mistaken, meant = (
             np.concatenate([arrays[name].ravel() for name in names])
             for arrays in (comparison.analytic, network.as_given(gradients), right)

@@ -87,7 +87,7 @@ def _for_all_t(params, x, y, h0):
 
 
 def by_rnn_core(params, x, y, h0):
-    """The same; states in rows, no array made twice, what a copy or an index costs chosen by size."""
+    """The same; states in rows, no array created twice, and for each size the faster way."""
     fwd = rnn.forward(params, x, y, h0)
     return fwd.loss, fwd.h[-1], tuple(rnn.backward(params, x, y, fwd))
 

@@ -1,5 +1,5 @@
-"""Train the same network in several ways and from several seeds: one run proves nothing, since two that differ in
-nothing but the seed can differ by more than what is compared.
+"""Train the same network in several ways and from several seeds: one run proves nothing, since another seed can make a
+larger difference than what is compared.
 
 The runs are independent, so joblib runs them side by side, on whatever `joblib.parallel_config` names: the cores of
 this machine, or the workers of a dask cluster.
@@ -17,9 +17,9 @@ from lab.progress import bar
 from lab.threads import few_threads
 from lab.training import Reading, train
 
-EVERY = 100  # of the smooth losses, each 100th is kept
-NOT_FOR_TRAIN = ("scheme", "first", "reading", "hidden_size", "most_epochs")  # what else a setting says
-FEW_STEPS, MANY_EPOCHS = 40_000, 40  # with fewer steps little is learned; in more epochs a short book, by heart
+EVERY = 100  # every 100th smooth loss is kept
+NOT_FOR_TRAIN = ("scheme", "first", "reading", "hidden_size", "most_epochs")  # other entries of a setting
+FEW_STEPS, MANY_EPOCHS = 40_000, 40  # fewer steps teach little; in more epochs a short book is learned by heart
 
 # Ways to train, by the arguments of `run`. Learning rates, chunks and the clipping of the last one were chosen by the
 # bits per character of the last 5 % of the training part, held out for that, with one seed.
@@ -43,7 +43,7 @@ BEST = {
 }
 
 
-# Found by the same bits for a minute on one core, on the book that ships with the project
+# Chosen by the same bits for a minute on one core, on the book that ships with the project
 MINUTE = {
     "optimizer": partial(rnn.Adam, 0.005, beta2=0.99),
     "schedule": "warm-up, linear",
@@ -55,11 +55,11 @@ MINUTE = {
     "most_epochs": 12,
 }
 RECIPES = {**SETTINGS, "best in a minute": MINUTE}  # the notebook's `recipe` is one of these
-SHORTEST = 2_100  # characters of a book: of fewer, too little can be held out
+SHORTEST = 2_100  # characters of a book: a shorter one leaves too little to hold out
 
 
 class Outcome(NamedTuple):
-    """What one run came to.
+    """The result of one run.
 
     Attributes
     ----------
@@ -91,9 +91,9 @@ def held_out_length(length):
 
 
 def plan(recipe, length, epochs=None, steps=None, hidden_size=None):
-    """What a recipe comes to for a book: how large a network, how many steps, and what each of them reads.
+    """What a recipe means for a book: how large a network, how many steps, and what each of them reads.
 
-    A recipe is made for a book the size of a novel. A short one is read more often, so that there are steps enough to
+    A recipe is made for a book the size of a novel. A short one is read more often, so that there are enough steps to
     learn from, but not so often that the network learns it by heart.
 
     Parameters
@@ -103,7 +103,7 @@ def plan(recipe, length, epochs=None, steps=None, hidden_size=None):
     length : int
         The number of characters to train on.
     epochs, steps, hidden_size : int, optional
-        What is not to be as the recipe has it.
+        What takes the place of the recipe's.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def plan(recipe, length, epochs=None, steps=None, hidden_size=None):
     """
     way = {"hidden_size": 100, "reading": {}, **rnn.choose("recipe", recipe, RECIPES)}
     reading = way["reading"]
-    if "chunks" in reading:  # of a short book, fewer: each has a thousand characters
+    if "chunks" in reading:  # a short book has fewer: a thousand characters each
         way["reading"] = {**reading, "chunks": min(reading["chunks"], max(reading["batch_size"], length // 1000))}
     per_epoch = max(1, (length - 1) // (25 * reading.get("batch_size", 1)))
     most = way.get("most_epochs", MANY_EPOCHS) * per_epoch
@@ -159,9 +159,9 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     Parameters
     ----------
     setting : dict
-        Arguments for `lab.training.train`; besides, `scheme` for `rnn_core.init_params`, under `reading` arguments for
-        `lab.training.Reading`, under `optimizer` a function that makes one, since it serves one run only, and under
-        `first` a function that changes the first parameters in place, if that is wanted.
+        Arguments for `lab.training.train`, and more: `scheme` is for `rnn_core.init_params`, `reading` has arguments
+        for `lab.training.Reading`, `optimizer` is a function that makes one, since each run needs its own, and `first`,
+        if there is one, is a function that changes the first parameters in place.
     seed : int
     vocab : rnn_core.Vocabulary
     ids, held_out_ids : int array
@@ -186,7 +186,7 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
 
 
 def for_steps(settings, steps):
-    """The same settings for so many update steps."""
+    """The same settings with this number of update steps."""
     return {name: {**setting, "steps": steps} for name, setting in settings.items()}
 
 
@@ -204,7 +204,7 @@ def sweep(settings, seeds, *data, **options):
     Returns
     -------
     dict of str to list of Outcome
-        For each setting, an outcome a seed.
+        For each setting, the outcome of each seed.
     """
     seeds = list(seeds)
     # Seed by seed, so that the bar's estimate knows after one seed how long all the settings take

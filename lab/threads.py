@@ -1,7 +1,7 @@
 """One BLAS thread for small products: a second one gains little there, and on a busy machine it costs several times as
 much as it can ever gain, because each product then waits for a thread that has no core.
 
-Measured on two cores, in microseconds an update step with one thread and with two: idle, m = 100 and B = 16 take 919
+Measured on two cores, in microseconds per update step with one thread and with two: idle, m = 100 and B = 16 take 919
 and 915, m = 800 and B = 64 109,474 and 66,584; with one other process at work, the first takes 980 and 3,391.
 """
 
@@ -19,9 +19,9 @@ _lock, _inside, _before = threading.Lock(), 0, None  # how many blocks run, and 
 def few_threads(multiplications):
     """Run what is inside with one BLAS thread, if its products are small; else leave the number of threads alone.
 
-    The number belongs to the whole process, so blocks are counted: while any of them runs, in whatever thread, it is
-    one, and after the last it is what it was before the first. The rule looks at the size alone, and does not measure:
-    the process that slows two threads down may start later.
+    The number belongs to the whole process, so blocks are counted: it is one while any of them runs, in whatever
+    thread, and after the last it is what it was before the first. The rule depends on the size alone. It does not
+    measure, since the process that slows two threads down may start later.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def few_threads(multiplications):
 
 
 def _release():
-    """Let any thread set the number next: since threadpoolctl 3.8 only the one that did may, but it may leave first."""
+    """Let any thread set the number next: since threadpoolctl 3.8 only the last to set it may, but that may be gone."""
     from threadpoolctl import OpenBLASController
 
     if hasattr(OpenBLASController, "clear_controlling_thread"):
@@ -69,7 +69,7 @@ def _release():
 
 @cache
 def blas():
-    """What sets the threads of the BLAS libraries that NumPy has loaded; None without threadpoolctl."""
+    """What limits the threads of the BLAS libraries that NumPy has loaded; None without threadpoolctl."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:

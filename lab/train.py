@@ -23,7 +23,7 @@ SHOWN = 20  # samples on the way; the best of these networks is kept
 
 
 def bits_side_by_side(params, ids, pieces=32):
-    """About the bits per character of a text, quickly: its pieces are read side by side, each from h = 0.
+    """A quick estimate of the bits per character of a text: its pieces are read side by side, each from h = 0.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def bits_after(params, before, ids):
 
 
 def steps_in(seconds, setting, params, reading):
-    """How many update steps this machine makes in so many seconds: it makes some to find out."""
+    """How many update steps this machine makes in this time, from the time that a few take."""
     steps = 10
     while True:
         _, options = prepare(setting, params.vocab_size, params.hidden_size)
@@ -63,7 +63,7 @@ def steps_in(seconds, setting, params, reading):
 
 
 def learn(book, recipe, out, checkpoint, hidden_size=None, minutes=None, seed=0):
-    """Train on a book and save the network: of those on the way, the one that reads some text set aside best.
+    """Train on a book, and save the network on the way that reads some text set aside best.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def learn(book, recipe, out, checkpoint, hidden_size=None, minutes=None, seed=0)
     recipe : str
     hidden_size : int, optional
     minutes : float, optional
-        How long to train; if it is not given, as many steps as the recipe has for this book.
+        How long to train; if it is not given, the recipe says how many steps.
     seed : int
 
     Yields
@@ -119,8 +119,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m lab.train", description="Train a network on a book.")
     parser.add_argument("book", type=Path, help="a text file in UTF-8")
     parser.add_argument("--recipe", default="best in a minute", help=f"one of {', '.join(map(repr, RECIPES))}")
-    parser.add_argument("--hidden-size", type=int, metavar="M", help="as the recipe has it, if not given")
-    parser.add_argument("--minutes", type=float, help="how long to train; as the recipe has it, if not given")
+    parser.add_argument("--hidden-size", type=int, metavar="M", help="default: that of the recipe")
+    parser.add_argument("--minutes", type=float, help="how long to train; default: as the recipe says")
     parser.add_argument("--seed", type=int, default=0, help="of the first weights and of every draw (0)")
     parser.add_argument("--out", type=Path, help="where the network goes (build/BOOK.npz)")
     parser.add_argument("--checkpoint", type=Path, help="where training goes on from (OUT with .checkpoint at its end)")

@@ -1,4 +1,4 @@
-"""Training by truncated back-propagation through time: what is read, the loop, and what comes out of it.
+"""Training by truncated back-propagation through time: the sequences, the loop, and its result.
 
 References
 ----------
@@ -26,7 +26,7 @@ from lab.progress import View, bar
 from lab.threads import few_threads
 from rnn_core import AdaGrad, Forward, Params, Vocabulary, check_ids, choose, forward, synthesize
 
-SCHEDULES = {  # the learning rate, as a share of the first one, when this share of the steps is done
+SCHEDULES = {  # the learning rate over that of the first step, after a share of the steps
     "constant": lambda done: 1.0,
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
     "warm-up, linear": lambda done: min(30 * done, 1 - done),  # up in the first 3%, then straight down to 0
@@ -42,8 +42,8 @@ def _check_whole(**sizes):
 def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=100, rng=None):
     """Where in the book the sequences of one epoch start.
 
-    The book is cut into equal chunks, and each is read from its beginning, T characters a step, until fewer than T + 1
-    are left. In the order of the book there are B chunks, read side by side; with B = 1 that is the whole book.
+    The book is cut into equal chunks, and each is read from its beginning, T characters per step, until fewer than
+    T + 1 are left. In the order of the book there are B chunks, read side by side; with B = 1 that is the whole book.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def sequence_starts(length, seq_length=25, batch_size=1, order="book", chunks=10
     seq_length, batch_size : int
         T and B.
     order : {"book", "chunks", "random"}
-        "book": from beginning to end. "chunks": B at a time, in an order drawn anew, without those that do not fill a
-        batch; the first begins at one of the first T characters, drawn anew as well, so that epochs seldom cut the
-        book at the same places. "random": anywhere, each sequence on its own.
+        "book": from beginning to end. "chunks": B chunks at a time in a random order, without those that do not fill a
+        batch. The first chunk begins at a random one of the first T characters, so that epochs seldom cut the book at
+        the same places. "random": each sequence begins anywhere.
     chunks : int
-        How many, for the order "chunks".
+        The number of chunks, for the order "chunks".
     rng : numpy.random.Generator, optional
         For the orders "chunks" and "random"; another one each time if it is not given.
 
@@ -100,7 +100,7 @@ class Reading:
     seq_length, batch_size, order, chunks
         T, B and where the sequences come from: see `sequence_starts`.
     seed : int
-        Of the orders "chunks" and "random".
+        For the orders "chunks" and "random".
 
     Attributes
     ----------
@@ -128,18 +128,18 @@ class Reading:
         self.steps_per_epoch = len(self.starts(0)[0])
 
     def starts(self, epoch):
-        """What `sequence_starts` returns for an epoch, from 0 on."""
+        """What `sequence_starts` returns for an epoch; the first is 0."""
         rng = np.random.default_rng((self.seed, 0, epoch))
         return sequence_starts(len(self.ids), self.seq_length, self.batch_size, self.order, self.chunks, rng)
 
     def steps(self, done, upto):
-        """Yield what the update steps after the first `done` read, up to step `upto`.
+        """Yield the sequences that the update steps after the first `done` read, up to step `upto`.
 
         Yields
         ------
         x, y : int ndarray (T,) or (T, B)
         fresh : bool
-            Whether the hidden state must be set to zero before.
+            Whether the hidden state must be set to zero first.
         """
         windows = sliding_window_view(self.ids, self.seq_length + 1)
         while done < upto:
@@ -154,18 +154,17 @@ class Reading:
 
 
 class Samples(NamedTuple):
-    """What `train` lets the network write on the way.
+    """The texts that `train` lets the network write on the way.
 
     Attributes
     ----------
     vocab : Vocabulary
     every : int
-        Before every so many update steps.
+        The number of update steps from one text to the next.
     length : int
-        How many characters.
+        The number of characters.
     prompt, seed
-        See `synthesize`; without a prompt they begin as there. Each sample has a seed of its own, which follows from
-        this one.
+        See `synthesize`. Each sample has a seed of its own, which follows from this one.
     """
 
     vocab: Vocabulary
@@ -176,7 +175,7 @@ class Samples(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What the network was, and wrote, when `step` update steps were done.
+    """The network after `step` update steps, and what it wrote.
 
     Attributes
     ----------
@@ -218,7 +217,7 @@ class Training:
     done : int
         How many update steps are done.
     samples : list of Sample
-        One before the first and before every so many steps, and one after the last.
+        One before the first step and before every `Samples.every`-th, and one after the last.
     seconds : float
         The time that the update steps took, without that for the samples.
     stopped : str
@@ -240,7 +239,7 @@ class Training:
     stopped: str = ""
 
     def note(self, loss, h):
-        """Keep the loss of the step at hand, and if it is the best so far, the parameters and h, before its update."""
+        """Record the loss of a step before its update, and the parameters and h if its smooth loss is the lowest."""
         n = self.done
         self.smooth_loss = 0.999 * self.smooth_losses[n - 1] + 0.001 * loss if n else loss
         self.losses[n], self.smooth_losses[n] = loss, self.smooth_loss
@@ -248,7 +247,7 @@ class Training:
             self.best_step = n
             self.best_params.flat[:], self.best_h[...] = self.params.flat, h
 
-    def write(self, samples):
+    def add_sample(self, samples):
         """Add a sample, unless the parameters are so large that the network can't write; return the seconds it took."""
         began = time.perf_counter()
         h = self.h.reshape(-1, self.params.hidden_size)[0].copy()
@@ -259,7 +258,7 @@ class Training:
         return time.perf_counter() - began
 
     def view(self, steps_per_epoch):
-        """What to show of it while it runs: a `lab.progress.View`."""
+        """What to show of the run on the way: a `lab.progress.View`."""
         words = f"epoch {max(1, math.ceil(self.done / steps_per_epoch))}, smooth loss {self.smooth_loss:.2f}"
         text = f"Step {self.samples[-1].step:,}:\n{self.samples[-1].text}" if self.samples else ""
         return View(words, self.smooth_losses, text)
@@ -285,29 +284,29 @@ def train(
     steps : int, optional
         How many update steps to make, if not whole epochs.
     optimizer : object with step(params, grads, rate), optional
-        AdaGrad() if it is not given. It serves one run only, because it remembers. Its attributes must be numbers and
-        arrays: they go into the checkpoint.
+        AdaGrad() if it is not given. Each run needs its own, because it has a state. Its attributes must be numbers
+        and arrays: they go into the checkpoint.
     schedule : {"constant", "cosine", "warm-up, linear"}
-        How the learning rate goes from the first step to the last: as it is; down to 0 along half a cosine, as in [1]_
-        but without restarts; or up in the first 3% of the steps and then down to 0 along a line.
+        How the learning rate changes from the first step to the last: not at all; down to 0 along half a cosine, as in
+        [1]_ but without restarts; or up in the first 3% of the steps and then down to 0 along a line.
     clip : float
         Every entry of the gradient is clipped to [-clip, clip].
     backward : function (params, x, y, fwd) -> Params
-        Another one than `rnn_core.backward`, to see what it does.
+        What takes the place of `rnn_core.backward`, to see its effect.
     samples : Samples, optional
-        What to write on the way; nothing if it is not given.
+        The texts to write on the way; none if it is not given.
     progress : bool
         Show a bar; in a notebook also the curve of the smooth loss and the latest sample, until training is done.
     checkpoint : lab.checkpoint.Checkpoint, optional
-        Where to save everything, now and then and at the end. If it is there already, training goes on from it, to the
-        same bits as if it had never stopped. With a constant learning rate a run that has ended can be carried on, too:
-        with more epochs or steps.
+        Where to save the state of training, at intervals and at the end. If the file exists, training goes on from it,
+        with exactly the result of a run that never stopped. With a constant learning rate, a finished run can go on,
+        too, with more epochs or steps.
 
     Returns
     -------
     Training
         Also after Kernel > Interrupt (Ctrl-C), after a loss or a gradient that is not finite, and after an error in a
-        later step than the first: then it holds what was learned so far.
+        step after the first: then it holds what was learned so far.
 
     Raises
     ------
@@ -355,11 +354,11 @@ def train(
                 forward(params, x, y, h, out=fwd)
                 grads = backward(params, x, y, fwd)
                 if broken := _not_finite(params, fwd.loss, grads):
-                    run.stopped = f"step {run.done:,}: {broken}"  # which does not count
+                    run.stopped = f"step {run.done:,}: {broken}"  # it does not count
                     break
                 run.note(fwd.loss, h)
                 if samples and run.done % samples.every == 0:
-                    started += run.write(samples)  # not a part of training
+                    started += run.add_sample(samples)  # it does not count as training
                 grads.flat.clip(-clip, clip, out=grads.flat)
                 optimizer.step(params, grads, rate(run.done / steps))
                 h[...] = fwd.h[-1]
@@ -374,7 +373,7 @@ def train(
         if checkpoint is not None and run.stopped in ("", "interrupted"):
             checkpoint.save(run, optimizer)
         if samples and not (run.samples and run.samples[-1].step == run.done):
-            run.write(samples)
+            run.add_sample(samples)
     return run
 
 
@@ -402,7 +401,7 @@ def _before_the_first_step(params, reading, steps):
 
 
 def _made_with(params, reading, steps, optimizer, schedule, clip, backward, samples):
-    """All that a run depends on: a checkpoint is good for these settings only."""
+    """All that a run depends on: a checkpoint is valid for these settings only."""
     return {
         "book": reading.ids, "seq_length": reading.seq_length, "batch_size": reading.batch_size,
         "order": reading.order, "chunks": reading.chunks, "seed": reading.seed, "first parameters": params.flat,
@@ -413,7 +412,7 @@ def _made_with(params, reading, steps, optimizer, schedule, clip, backward, samp
 
 
 def _keep_what_was_learned(run):
-    """After the last step: the best parameters where the last are spoiled, and the losses that there are."""
+    """After the last step, put the best parameters in place of spoiled ones, and drop the losses that never came."""
     if broken := _not_finite(run.params):  # the update itself went wrong: an absurd learning rate
         if run.stopped in ("", "interrupted"):
             run.stopped = f"step {run.done:,}: {broken}"
@@ -442,7 +441,7 @@ def _deferred_interrupt():
 
 @contextmanager
 def _errors_end(run):
-    """Let an error in a later step than the first end training, so that what was learned until then is not lost."""
+    """Let an error after the first step end training, so that what was learned until then is not lost."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What does a unit of the hidden state know? The one that tells best where in a text a character is, and its control.
+"""What does a unit of the hidden state know? The unit that tells best where in a text a character is, and a control.
 
 References
 ----------
@@ -28,7 +28,7 @@ class Detector(NamedTuple):
         The mean of the shares of right answers where the answer is yes and where it is no, 0.5 by chance, on text that
         was not used to find the unit.
     control : float
-        The same for whoever knows nothing but the character itself.
+        The same for a guess from the character alone.
     """
 
     question: str
@@ -82,7 +82,7 @@ def detectors(h, ids, text):
     Returns
     -------
     list of Detector
-        Without those questions that have but one answer in one of the halves.
+        Without the questions that have only one answer in one of the halves.
     """
     half, found = len(h) // 2, []
     for question, label in positions(text).items():
@@ -124,7 +124,7 @@ def best_unit(h, label):
     for unit, values in enumerate(h.T):
         order = np.argsort(values)
         values = values[order]
-        # Of the true and of the false, the shares up to each value: they are furthest apart at the best threshold
+        # The shares of true and of false labels up to each value are furthest apart at the best threshold
         apart = np.cumsum(np.where(label[order], 1 / label.sum(), -1 / (~label).sum()))[:-1]
         apart[values[1:] == values[:-1]] = 0  # no threshold lies between equal values
         at = np.abs(apart).argmax()

@@ -1,4 +1,4 @@
-"""What synthesized text is measured with: words and names, for any book."""
+"""Measures of synthesized text, for any book: its words and names."""
 
 import re
 import unicodedata
@@ -49,7 +49,7 @@ def main_names(book, count=12):
     """The names that occur most often in a book, most frequent first.
 
     A name is a capitalised word of three letters or more that follows a small letter (so it does not begin a sentence)
-    and that is hardly ever written small. Scripts without capitals have none.
+    and that is hardly ever in lower case. Scripts without capitals have none.
     """
     counts = Counter(words(book))
     inside = Counter(match[0] for match in re.finditer(rf"(?<=[^\W\dA-Z_][, ]){WORD.pattern}", book))
@@ -64,7 +64,7 @@ def main_names(book, count=12):
 
 
 def long_word(text, known, least=5):
-    """The first word of so many letters or more that is in `known`, as it is written; None if there is none."""
+    """The first word of `least` letters or more that is in `known`, as it is written; None if there is none."""
     return next((word for word in words(text) if len(word) >= least and word.lower() in known), None)
 
 

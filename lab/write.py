@@ -28,7 +28,7 @@ def main(arguments=None):
     parser.add_argument("--length", type=int, default=1000, help="how many characters to write (1000)")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 more cautious, above 1 more daring (1)")
     parser.add_argument("--top-p", type=float, default=1.0, help="draw from the likeliest only (1: from all)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws: the same one writes the same text (0)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same text (0)")
     options = vars(parser.parse_args(arguments))
     if options["seed"] < 0:
         parser.error(f"argument --seed: it must be 0 or more, not {options['seed']}")
@@ -38,13 +38,13 @@ def main(arguments=None):
         if about:
             print(read_about(network) or f"{network} does not say what it was trained on.")
             return 0
-    except (OSError, ValueError, RuntimeError) as error:  # the last: nobody has that home folder
+    except (OSError, ValueError, RuntimeError) as error:  # the last: there is no such home folder
         return str(error)
     with few_threads(params.W.size):
-        return write(params, vocab, **options)
+        return print_text(params, vocab, **options)
 
 
-def write(params, vocab, prompt, **options):
+def print_text(params, vocab, prompt, **options):
     """Print the prompt and what the network writes after it; returns what `main` returns."""
     prompt = vocab.opening if prompt is None else prompt
     try:
@@ -63,7 +63,7 @@ def write(params, vocab, prompt, **options):
     except KeyboardInterrupt:
         with suppress(OSError):
             print(flush=True)
-        return 130  # as of any program that Ctrl-C has ended
+        return 130  # the status of a program that Ctrl-C has ended
     return 0
 
 

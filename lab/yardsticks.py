@@ -52,8 +52,8 @@ class Level(NamedTuple):
     keys : int64 ndarray (G,)
         Sorted; the key of an n-gram is (number of its first n-1 characters, its context) * K + (its last character).
     every, before : Counts
-        All their occurrences, and how many different characters come before each; of the longest n-grams, where nobody
-        asks for the second, it is None.
+        All their occurrences, and how many different characters come before each. The second is None for the longest
+        n-grams, where nothing needs it.
     """
 
     keys: np.ndarray
@@ -210,7 +210,7 @@ class NGram:
     def perplexity(self, ids):
         """Between how many equally likely characters one would choose on average: 2 ** (bits per character) [3]_.
 
-        Of a text that a network wrote it says how surprising it is for a reader who knows the n-grams of the book.
+        For a text that a network wrote, it says how much it surprises a reader who knows the n-grams of the book.
         """
         return 2 ** self.bits_per_character(ids)
 
@@ -279,8 +279,8 @@ def compressed_bits_per_character(train_text, held_out_text, compress, block=Non
     compress : function (bytes) -> bytes
         `lzma_compress`, `bz2.compress`.
     block : int, optional
-        The size in bytes of the blocks that the compressor works in: 900,000 for bz2. If what is held out is as large
-        alone, nothing is left for a prime.
+        The size in bytes of the blocks that the compressor works in: 900,000 for bz2. If the text held out
+        is as large alone, no room is left for a prime.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from nbformat import v4
 from small import VOCAB, busy_bar, same, train
 
 from lab import progress
-from lab.progress import View, bar, page
+from lab.progress import View, bar, bar_html
 from lab.training import Samples
 
 
@@ -189,7 +189,7 @@ def test_a_bar_that_an_error_or_an_interrupt_ends_is_gone_at_once(kernel):
 def test_the_page_shows_text_as_it_is_and_draws_what_is_known_of_the_curve():
     hostile = "</pre><script>alert(1)</script> $x$ & <b>"
     curve = np.r_[np.linspace(3, 1, 500), np.full(500, np.nan)]
-    html = page("50% <done>", View("", curve, hostile))
+    html = bar_html("50% <done>", View("", curve, hostile))
     assert "<script>" not in html and "<b>" not in html and "50% &lt;done&gt;" in html
     (points,) = re.findall(r'points="(.*?)"', html)
     x, y = np.array([point.split(",") for point in points.split()], float).T
@@ -199,7 +199,7 @@ def test_the_page_shows_text_as_it_is_and_draws_what_is_known_of_the_curve():
 
 @pytest.mark.parametrize("curve", [np.full(3, np.nan), np.full(3, 2.0), np.ones(1)], ids=["unknown", "flat", "short"])
 def test_a_curve_may_be_unknown_or_flat_or_short(curve):
-    html = page("", View("", curve, ""))
+    html = bar_html("", View("", curve, ""))
     assert "nan" not in html and "inf" not in html
 
 

@@ -34,7 +34,7 @@ def long_runs(part):
     -------
     dict of str to list of dict
         For each way to train, what came out of each seed's run: "bits" per character held out, the "lowest" and the
-        "last" smooth loss, in nats per sequence, and what `benchmarks/training.py` measures besides.
+        "last" smooth loss, in nats per sequence, and what else `benchmarks/training.py` measures.
     """
     ways = _read(LONG_RUNS)[part]["ways"]
     return {name: list(way["seeds"].values()) for name, way in ways.items()}
@@ -77,7 +77,7 @@ def best_reader(vocab, ids, then):
     Returns
     -------
     dict
-        {"best recipe": (params, then, h)} with its state at the end of the training text; nothing if this book has
+        {"best recipe": (params, then, h)} with its state at the end of the training text; empty if this book has
         other characters than the one that it was trained on.
     """
     params, known = load_params(BEST_PARAMS)
@@ -89,12 +89,12 @@ def best_reader(vocab, ids, then):
 
 
 def long_lengths():
-    """Bits per character held out by the length T of a sequence: {T: one a seed}, as `long_runs`."""
+    """Bits per character held out by the length T of a sequence: {T: bits of each seed}, from `long_runs`."""
     return {int(way.removeprefix("T = ")): [run["bits"] for run in runs] for way, runs in long_runs("lengths").items()}
 
 
 def long_sizes():
-    """Bits per character held out by the number of parameters: [(parameters, one a seed)], as `long_runs`."""
+    """Bits per character held out by the number of parameters: [(parameters, bits of each seed)], from `long_runs`."""
     return [(runs[0]["parameters"], [run["bits"] for run in runs]) for runs in long_runs("sizes").values() if runs]
 
 
@@ -126,7 +126,7 @@ def ppmd():
 
 
 def times_as_many(sizes, models, *what):
-    """How many times as many numbers n-grams need for the bits of each network, interpolated between the models.
+    """How many times as many numbers as each network n-grams need for its bits, interpolated between the models.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def pairs():
     Returns
     -------
     dict of str to (list of float, list of float)
-        For each way to train, in each case one entry for each seed.
+        For each way to train, the bits of each seed in both cases.
     """
     runs = {name: [run["bits"] for run in of_seeds] for name, of_seeds in long_runs("W").items()}
     names = (name.removesuffix(", W trained") for name in runs if name.endswith(", W trained"))
@@ -202,7 +202,7 @@ def ratios(result, K=79, dtype="float32"):
 
 
 def older(result):
-    """What the last `make bench` had no library for, with the day and the machine of its figures; may be empty."""
+    """What the last `make bench` had no library for, with the day and the machine of the older figures; or nothing."""
     names = {
         when: [name for name in result["older"] if result["older"][name] == when] for when in result["older"].values()
     }
