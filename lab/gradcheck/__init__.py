@@ -1,4 +1,4 @@
-"""Is a gradient right? A check for anybody's code, which needs NumPy alone: copy this folder beside yours."""
+"""Is a gradient right? A check of any code, which needs NumPy alone: copy this folder beside yours."""
 
 from .checking import check
 

@@ -1,4 +1,4 @@
-"""Arrays by name, in whatever they come: dicts, lists, tuples, arrays, objects, PyTorch's modules, one in another."""
+"""Find arrays by name in dicts, lists, tuples, objects and PyTorch's modules, also nested."""
 
 import copy
 import numbers
@@ -11,13 +11,12 @@ _NO_CONTAINER = str, bytes, numbers.Number, np.generic, type, types.ModuleType, 
 
 
 def named(arrays, what="params"):
-    """The arrays by name: of a flat list "array 0", "array 1" and so on, of what is nested the path, "layers[1].W".
+    """The arrays by name: in a flat list "array 0", "array 1" and so on; if nested, by their path, "layers[1].W".
 
     Parameters
     ----------
     arrays : dict, list, tuple, namedtuple, ndarray, tensor, module or object
-        They may be nested. Of an object the attributes that are, or hold, arrays; one that holds others (they are views
-        of it) is left out.
+        They may be nested. An object holds them in its attributes. An array of which others are views is left out.
     what : str, optional
         What the message calls it.
 
@@ -53,7 +52,7 @@ def named(arrays, what="params"):
 
 
 def _boxed(thing, inside=False, seen=None):
-    """The same with numbers, and lists of numbers inside others, as arrays, and an array that comes twice as two."""
+    """A container with its numbers and inner lists of numbers as arrays, and an array that comes twice as two."""
     seen = [] if seen is None else seen
     if isinstance(thing, numbers.Number | np.generic):
         return np.asarray(thing)
@@ -84,7 +83,7 @@ def _leaves(thing, path, seen):
         return
     seen.add(id(thing))
     if _is_tensor(thing):
-        yield path, thing.detach().numpy()  # a view: what is written into it, the tensor has
+        yield path, thing.detach().numpy()  # a view: writing into it changes the tensor
     elif isinstance(thing, np.ndarray) and thing.dtype != object:
         yield path, thing
     else:
@@ -102,7 +101,7 @@ def _is_tensor(thing):
 
 
 def _items(thing):
-    """What a container holds, by the end of its path."""
+    """The items of a container, each with the end of its path."""
     if isinstance(thing, dict):
         return [(f".{key}" if str(key).isidentifier() or not isinstance(key, int) else f"[{key}]", it)
                 for key, it in thing.items()]  # fmt: skip
@@ -115,7 +114,7 @@ def _items(thing):
 
 
 def _attributes(thing):
-    """What an object holds: what its class lists in `names`, in slots, in itself, and arrays of the class."""
+    """The attributes of an object: listed in its class's `names`, in slots, its own, and arrays of the class."""
     classes = type(thing).__mro__[:-1]
     names = [*getattr(type(thing), "names", ())]
     names += [slot for kind in classes for slot in np.atleast_1d(getattr(kind, "__slots__", ())).tolist()]
@@ -135,7 +134,7 @@ def paired(params, gradients, same=False):
     params, gradients
         As for `named`.
     same : bool
-        They are one thing, which holds both.
+        Whether one object holds both.
 
     Returns
     -------
@@ -203,7 +202,7 @@ def _matched(arrays, gradients, same=False):
 
 
 def _in_order(arrays, values):
-    """The longest run of values with the shapes of a run of arrays, if there is one alone: a loss may stand before."""
+    """The longest run of values with the shapes of a run of arrays, if there is only one; a loss may come first."""
     names, shapes, given = list(arrays), [it.shape for it in arrays.values()], [it.shape for it in values]
     for n in range(min(len(names), len(values)), 1, -1):
         runs = [
@@ -260,15 +259,15 @@ def copied(params, names, dtype=np.float64):
     params
         As for `named`.
     names : iterable of str
-        Which of its arrays are meant.
+        The arrays to convert.
     dtype : dtype, optional
 
     Returns
     -------
     copied
-        Of the same kind as params, and deep: what an object remembers, such as a state, stays out of the original.
+        A deep copy of the same kind as params: a state that it keeps does not reach the original.
     arrays : dict of str to ndarray
-        The arrays in it: what is written into them, it has.
+        Its arrays: writing into them changes it.
 
     Raises
     ------

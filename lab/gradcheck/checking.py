@@ -1,4 +1,4 @@
-"""The check of anybody's code.
+"""The gradient check of any code.
 
 References
 ----------
@@ -21,7 +21,7 @@ from .slopes import CALLS, METHODS, check_entries, check_tolerance, derivative, 
 from .steps import steps_of
 from .table import GradientCheck
 
-MOST_CALLS = 1600  # of the loss, for single entries; what else is tried takes a few hundred at most
+MOST_CALLS = 1600  # of the loss, for single entries; all else takes a few hundred at most
 
 
 def check(
@@ -29,16 +29,16 @@ def check(
 ):  # fmt: skip
     """Compare gradients, whoever computed them, with what the loss says.
 
-    The numerical gradients come from the complex step [1]_ if the loss is fit for complex numbers. To find out, `check`
+    The numerical gradients come from the complex step [1]_ if the loss can take complex numbers. To find out, `check`
     tries it along a random direction in each array, where central differences must give the same. If they do not, or
-    if the loss fails, `check` takes central differences, extrapolated from two steps. Of an array with many entries it
-    computes some, drawn at random. The derivative along the random direction, which depends on every entry, must then
-    agree as well, or it computes more.
+    if the loss fails, `check` takes central differences, extrapolated from two steps. If an array has many entries, it
+    computes only some, drawn at random. The derivative along the random direction depends on every entry. It must then
+    agree as well, or `check` computes more.
 
     Parameters
     ----------
     loss : function (params, *args) -> float
-        The loss, computed from the params that it is given; it is called often, and with changed copies of them. It may
+        The loss, computed from the params that it is given. It is called often, with changed copies of them, and may
         take params alone.
     params : dict, list, tuple, array, object, tensor or module
         Arrays of float64, of any shapes, also nested; in an object its attributes. Other attributes are left alone.
@@ -47,25 +47,25 @@ def check(
         a function a second point is checked, with larger weights and another first state: tiny weights and a state of
         zeros hide bugs.
     *args
-        What loss, gradients and forward take besides: usually the text that is read, the text that should come out, and
-        the first state, x, y and h0. Whatever is third or comes later, or is alone, is a state if it holds floats.
+        The other arguments of loss, gradients and forward: usually the text that is read, the text that should come
+        out, and the first state, x, y and h0. An argument that is alone, third or later is a state if it holds floats.
     forward : function (params, x, y, h0) -> (loss, last state), optional
         The forward pass of a network that hands a state on. It is then called with one character at a time, and the
         usual mistakes in adding up the steps can be named. Characters are numbers or one-hot.
     entries : int, optional
-        Check so many entries of each array at most, fewer if it would take over 2,000 calls of the loss; None for all.
+        Check at most this many entries of each array, fewer if that takes over 2,000 calls of the loss; None for all.
     tolerance : float, optional
         An array passes if its relative error is below this. If it is not given, that is 1e-10 for the complex step,
         where right code stays below 1e-13 and most bugs are above 1e-3, and 1e-5 for central differences, which are
         exact to some 1e-8 where the gradient is not small. A difference that rounding explains passes, too: 1e-16 of
         the loss for each entry of the complex step, 3e-11 for central differences, four times what was measured.
     seed : int
-        Of the entries, of the direction and of the second point.
+        For the entries, the direction and the second point.
     progress : bool
         Show a bar for each array.
     recognise : sequence of functions (Comparison) -> network or None
-        What knows more of the loss than that it is one: a network has `roles`, which array is which, `sizes`, what
-        a number such as 25 means, and `causes`, the known mistakes that explain what is wrong.
+        They may know the network behind the loss. A network has `roles` (which array is which), `sizes` (what a number
+        such as 25 means) and `causes` (the known mistakes that explain what is wrong).
 
     Returns
     -------
@@ -157,12 +157,12 @@ class _Options(NamedTuple):
 
 
 def _floats(params):
-    """The names of what may be parameters: not of numbered characters, say, that an object holds as well."""
+    """The names of arrays that may be parameters; the characters that an object may also hold are integers."""
     return [name for name, it in named(params).items() if it.dtype == np.float64]
 
 
 def _is_defined(loss, theta):
-    """Whether a loss is finite, or what is wrong with it has nothing to do with where it is asked."""
+    """Whether a loss can be computed at a point, and is finite there."""
     try:
         with np.errstate(all="ignore"):
             slopes.number(loss(theta))
@@ -172,12 +172,12 @@ def _is_defined(loss, theta):
 
 
 def _takes(function, count):
-    """Whether a function can be called with so many arguments."""
+    """Whether a function can be called with this many arguments."""
     try:
         inspect.signature(function).bind(*range(count))
     except TypeError:
         return False
-    except ValueError:  # written in C: who knows
+    except ValueError:  # written in C: nobody knows
         pass
     return True
 
@@ -187,7 +187,7 @@ def _same(one, other):
 
 
 def _one_thread():
-    """Small products on one thread: where others work, a second one only waits."""
+    """Limit BLAS to one thread: on a busy machine, a second one only waits."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
@@ -196,7 +196,7 @@ def _one_thread():
 
 
 def _compared(point, code, params, args, options):
-    """The comparison at one point, its method, and what is to be said of it."""
+    """The comparison at one point, its method, and remarks on it."""
     loss = code.loss_of(args)
     before = loss(copied(params, _floats(params))[0]) if callable(code.gradients) else None
     found, same, changed = code.gradients_at(params, args)
@@ -226,13 +226,13 @@ def _compared(point, code, params, args, options):
 
 
 def _fill(comparison, name, loss, weights, method, agrees, options):
-    """Some entries of a numerical gradient; more if they agree although the gradient is known to be wrong somewhere."""
-    some, a, settings = None, comparison.analytic[name], {"method": method, "progress": options.progress}
+    """Compute entries of a numerical gradient; more if they agree although the gradient is known to be wrong."""
+    some, a, how = None, comparison.analytic[name], {"method": method, "progress": options.progress}
     if options.entries is not None:
         most = MOST_CALLS // 2 // CALLS[method] // len(comparison.params)  # at each of two points
         some = max(1, min(options.entries, most))
         some = some if agrees or weights.size > 2 * max(options.entries, most) else None
-    numerical = derivative(loss, name, weights, entries=some, rng=options.rng, **settings)
+    numerical = derivative(loss, name, weights, entries=some, rng=options.rng, **how)
     comparison.numerical[name] = numerical
     if agrees or not comparison.agree(a, numerical):
         return
@@ -242,12 +242,12 @@ def _fill(comparison, name, loss, weights, method, agrees, options):
 
     entry = slopes.worst_entry(differs, weights.shape)
     numerical[entry] = slope(loss, weights, entry, 1, method)
-    if comparison.agree(a, numerical):  # even so: look everywhere
-        comparison.numerical[name] = derivative(loss, name, weights, **settings)
+    if comparison.agree(a, numerical):  # still no difference: look everywhere
+        comparison.numerical[name] = derivative(loss, name, weights, **how)
 
 
 def compare(point, arrays, analytic, numerical, value, method, tolerance, args=(), theta=None):
-    """A `Comparison` with the tolerance of the method, or with that which is given."""
+    """A `Comparison` with the given tolerance, or that of the method."""
     *_, default_tolerance, rounding = METHODS[method]
     if tolerance is None:
         tolerance, rounding = default_tolerance, rounding * max(1, abs(value))
@@ -276,7 +276,7 @@ def _further_out(params, names, args, rng):
 
 
 def _remarks(result, second_point, args):
-    """How much the check can have seen."""
+    """What the check may have missed."""
     first = result.comparisons[0]
     matrices = [it for it in first.params.values() if it.ndim > 1 and min(it.shape) > 1]
     if not result.passed:

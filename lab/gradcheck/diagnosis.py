@@ -1,8 +1,7 @@
 """What would make a wrong gradient right? The usual mistakes, put into words.
 
 A gradient that is wrong is compared with what the mistakes that everybody makes would give: a factor, a transpose, rows
-or columns that are off by one, the gradient of another array. Who knows the network knows more, and hands over what
-recognises it.
+or columns that are off by one, the gradient of another array. A function that recognises the network can name more.
 """
 
 from typing import NamedTuple
@@ -16,7 +15,7 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     point : str
-        Where.
+        Its name.
     params, analytic, numerical : dict of str to ndarray
         The parameters, the gradients to be checked, and the numerical ones, NaN where they were not computed; all with
         the same names and shapes.
@@ -24,9 +23,9 @@ class Comparison(NamedTuple):
     tolerance : float
         The relative error that a right gradient stays below.
     rounding : float
-        What a numerical entry may be off by rounding: a difference that is no larger is none.
+        How far rounding may move a numerical entry: a difference that is no larger does not count.
     args : tuple
-        What the loss takes besides, or the text and the first state that it reads: x, y and h0.
+        The other arguments of the loss: usually the text and the first state that it reads, x, y and h0.
     theta
         The parameters as they were given.
     """
@@ -59,7 +58,7 @@ class Comparison(NamedTuple):
         return self.rounding * np.sqrt(np.count_nonzero(~np.isnan(n)))
 
     def tells(self, n):
-        """Whether a numerical gradient is so far from zero that something can be told from its values."""
+        """Whether a numerical gradient is far enough from zero for its values to mean something."""
         return np.linalg.norm(n[~np.isnan(n)]) > 1000 * max(1e-4 * self.tolerance, self._rounding_of(n))
 
     @property
@@ -74,7 +73,7 @@ def diagnose(comparisons, recognise=()):
     Parameters
     ----------
     comparisons : list of Comparison
-        Of the same gradients, at one point or at several: what is said holds at all of them where something is wrong.
+        Of the same gradients, at one point or at several: a cause must hold at all points where something is wrong.
     recognise : sequence of functions (Comparison) -> network or None
         As for `check`.
 
@@ -88,7 +87,7 @@ def diagnose(comparisons, recognise=()):
         return "Every gradient agrees."
     known = [[network for of in recognise if (network := of(comparison))] for comparison in failed]
     causes = [_causes(*both) for both in zip(failed, known, strict=True)]
-    shared = {}  # by all points where a gradient is wrong
+    shared = {}  # the causes that hold at all points where a gradient is wrong
     for name in failed[0].params:
         if found := [at_point[name] for at_point in causes if name in at_point]:
             shared[name] = [cause for cause in found[0] if all(cause in others for others in found[1:])]
@@ -114,7 +113,7 @@ def listed(names):
 
 
 def _where_to_look(wrong, failed, known):
-    """Without a cause, the pattern of all that is wrong says where the error is, if the network is known."""
+    """Without a cause, the pattern of the wrong gradients says where to look, if the network is known."""
     errors = [errors for it in failed for name in it.wrong
               if np.isfinite(errors := it.errors(it.analytic[name], it.numerical[name])[1])]  # fmt: skip
     if errors and max(errors) < 1e-4:
@@ -144,7 +143,7 @@ _PATTERNS = {
 
 
 def _causes(comparison, known):
-    """For each gradient that is wrong, what would explain it, the most telling first; if need be, beside a factor."""
+    """For each wrong gradient, its causes, the most telling first; if there are none, those beside a factor."""
     sizes = {}
     for network in known:
         sizes |= network.sizes
@@ -169,7 +168,7 @@ def _explained(comparison, known, sizes):
 
 
 def _common_factor(comparison):
-    """The factor of which some gradient is exactly a multiple of what is right, if there is one alone."""
+    """The factor by which wrong gradients are too large, if all that have a factor have the same."""
     factors = {name: _factor(comparison, comparison.analytic[name], comparison.numerical[name])
                for name in comparison.wrong}  # fmt: skip
     factors = [factor for factor in factors.values() if factor is not None]
@@ -180,7 +179,7 @@ def _common_factor(comparison):
 
 
 def _factor(comparison, a, n):
-    """The number that a gradient is too large by, or None."""
+    """The factor by which a gradient is too large, or None."""
     known = ~np.isnan(n)
     if not comparison.tells(n) or not np.isfinite(a).all() or np.count_nonzero(n[known]) < 2:
         return None

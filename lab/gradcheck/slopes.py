@@ -16,13 +16,13 @@ import numpy as np
 
 from .arrays import copied, named
 
-METHODS = {  # the step, the type of the parameters, the relative error that a right gradient stays below, and what an
-    # entry may be off by rounding, for each unit of the loss: measured, a quarter of it at most
+METHODS = {  # the step, the type of the parameters, the relative error that a right gradient stays below, and how far
+    # rounding may move an entry, for each unit of the loss: four times as far as was measured
     "central": (1e-5, float, 1e-5, 2e-11),
     "extrapolated": (1e-5, float, 1e-5, 3e-11),
     "complex-step": (1e-30, complex, 1e-10, 1e-16),
 }
-CALLS = {"central": 2, "extrapolated": 4, "complex-step": 1}  # of the loss, for a slope
+CALLS = {"central": 2, "extrapolated": 4, "complex-step": 1}  # calls of the loss for one slope
 FOLLOWS_NOT = "the loss does not follow complex numbers (abs, .real, comparisons and tensors do not)"
 DELAY = {"delay": 0.5}  # what takes no time needs no bar
 
@@ -50,17 +50,17 @@ def derivative(loss, name, weights, method, eps=None, entries=None, rng=None, pr
     ----------
     loss : function () -> float
     name : str
-        Of the array, for messages.
+        The name of the array, for messages.
     weights : ndarray
         Of the type that the method needs; left as it is.
     method : str
         One of METHODS.
     eps : float, optional
-        The step, if it is another one than that of the method.
+        The step; that of the method if it is not given.
     entries : int, optional
-        So many entries at most, drawn at random; all if it is not given.
+        At most this many entries, drawn at random; all if it is not given.
     rng : numpy.random.Generator, optional
-        What draws them.
+        It draws them.
     progress : bool
         Show a bar, where tqdm is installed.
 
@@ -131,7 +131,7 @@ def worst_entry(slope_of, shape):
     return tuple(half.start for half in inside)
 
 
-# ------------------------------------------------------------------------------------------- is the loss fit for it
+# ------------------------------------------------------------------------------------------- what suits the loss
 
 
 def number(value):
@@ -158,7 +158,7 @@ def number(value):
 def loss_at(loss, params, arrays):
     """The loss as a float, if it is a function of params and nothing else.
 
-    A loss that remembers a state may have come to rest; so it is asked elsewhere in between.
+    A loss may remember a state that has come to rest, so it is computed at another point in between.
     """
     theta, weights = copied(params, arrays)
     first = number(loss(theta))
@@ -190,14 +190,14 @@ def check_again(first, again):
 
 
 def fitting_method(loss, params, value, directions):
-    """The method that the loss is fit for.
+    """The method that suits the loss.
 
     Parameters
     ----------
     loss : function (params) -> float
     params
     value : float
-        What it returns.
+        The loss at params.
     directions : dict of str to ndarray
         A direction in each array.
 
@@ -205,7 +205,7 @@ def fitting_method(loss, params, value, directions):
     -------
     method : str
     slopes : ndarray
-        By it, along each of the directions.
+        By this method, along each direction.
     reason : str
         Why it is not the complex step; empty if it is.
     """

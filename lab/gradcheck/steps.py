@@ -1,8 +1,8 @@
-"""What each step has to do with a gradient: found by letting the forward pass that is checked read step by step.
+"""What each step contributes to a gradient, found by letting the given forward pass read step by step.
 
-Nothing is assumed of how the pass computes. A vector that moves in one step alone gives that step's share of its
-gradient. A matrix that is multiplied by a state or a character has as its share the outer product of both, and whether
-it does is tried. From the shares follow, by adding them up wrongly, the gradients that the usual mistakes give.
+Nothing is assumed of how the pass computes. Moving a vector in one step alone gives that step's share of its gradient.
+The share of a matrix may be the outer product of a vector's share with a state or a character; trying shows which.
+Adding up the shares wrongly then gives the gradients that the usual mistakes lead to.
 """
 
 from functools import partial
@@ -21,18 +21,19 @@ class Steps(NamedTuple):
     Attributes
     ----------
     losses : dict of str to ndarray (T, T, n)
-        Of each vector the part of its gradient that step t contributes to the loss of step s.
+        For each vector, the part of its gradient that step t contributes to the loss of step s.
     inputs : dict of str to ndarray (T, n)
         What matrices may be multiplied with: "h_t", "h_{t-1}", "x_t" and "y_t".
     parts : dict of str to tuple
-        Of each gradient the name of the vector whose shares it has, the name of what they are multiplied with (None for
-        the vector itself), and whether it is stored transposed.
+        For each gradient, the name of the vector whose shares it has, the name of what they are multiplied with (None
+        for the vector itself), and whether it is stored transposed.
     roles : dict of str to str
         Which array is which: b, c, W, U or V.
     sizes : dict of int to str
         What a number may stand for: {T: "T"}.
     others : function () -> dict of str to tuple
-        In words, a mistake of the forward pass in the code of the gradients; losses and inputs that it leads to.
+        Mistakes that a second forward pass, in the code of the gradients, may have: in words, and the losses and inputs
+        that they lead to.
     """
 
     losses: dict
@@ -43,7 +44,7 @@ class Steps(NamedTuple):
     others: object
 
     def causes(self, comparison):
-        """For each gradient that is wrong, the mistakes that give exactly this."""
+        """For each wrong gradient, the mistakes that lead to exactly it."""
         found = {name: self._explaining(comparison, name, self._mistakes) for name in comparison.wrong}
         if not all(found.values()):
             others = self.others()
@@ -58,7 +59,7 @@ class Steps(NamedTuple):
         return found
 
     def _explaining(self, comparison, name, mistakes):
-        """Which of some mistakes give exactly this gradient, in words."""
+        """The mistakes that lead to exactly this gradient, in words."""
         a, n = comparison.analytic[name], comparison.numerical[name]
         limit = np.abs(a).max()
         clipped = limit and comparison.agree(a, n.clip(-limit, limit))
@@ -77,7 +78,7 @@ class Steps(NamedTuple):
         return taken.T @ shares if turned else shares.T @ taken
 
     def _mistakes(self, name):
-        """What usual mistakes give: words, and the gradient."""
+        """Yield the usual mistakes, in words, each with the gradient that it leads to."""
         vector, other, _ = self.parts[name]
         by_loss = self.losses[vector]
         shares, T = by_loss.sum(axis=1), len(by_loss)
@@ -101,7 +102,7 @@ class Steps(NamedTuple):
             yield f"what is right if nothing is carried back {words}", self._sum(name, kept)
 
     def _taken_wrongly(self, other):
-        """What may have been taken in place of a state or a character."""
+        """Yield what may have been taken in place of a state or a character."""
         h, before, x = (self.inputs.get(it) for it in ("h_t", "h_{t-1}", "x_t"))
         if other == "h_{t-1}":
             yield "h_t in place of h_{t-1}", h
@@ -123,7 +124,7 @@ class Steps(NamedTuple):
 
 
 class LastLoss(NamedTuple):
-    """A loss that returns what the last step costs: the gradients of the sum may be right.
+    """A loss that returns only the loss of the last step; the gradients of the sum may be right.
 
     Attributes
     ----------
@@ -138,7 +139,7 @@ class LastLoss(NamedTuple):
     sizes: dict
 
     def causes(self, comparison):
-        """The loss, for each of them."""
+        """For each of them, that the loss is to blame."""
         words = "right for the sum over all steps, but loss returns the last step's alone, as with = in place of +="
         return {name: [words] for name in comparison.wrong if name in self.right}
 
@@ -211,7 +212,7 @@ def steps_of(comparison, forward, method):
 
 
 def _others(reads, found, texts, states, scale):
-    """What mistakes in a forward pass of their own make of the gradients."""
+    """Mistakes that a second forward pass, in the code of the gradients, may have."""
     same = texts[0][0].shape == texts[1][0].shape
     others = {}
     if same:
@@ -246,7 +247,7 @@ class _Reader(NamedTuple):
         return np.array(losses), states
 
     def shares(self, states, scale):
-        """Of each vector, from the last step to the first, what it contributes to the loss of each step."""
+        """For each vector, from the last step to the first, what it contributes to the loss of each step."""
         T, m = len(self.xs), states[0].size
         vectors = {name: it for name, it in self.weights.items() if it.size == max(it.shape, default=1)}
         losses = {name: np.zeros((T, T, it.size)) for name, it in vectors.items()}

@@ -21,9 +21,9 @@ class GradientRow(NamedTuple):
     Attributes
     ----------
     point : str
-        Where.
+        Its name.
     name : str
-        Of the parameter, such as W, U, V, b or c.
+        That of the parameter, such as W, U, V, b or c.
     difference : float
         ||a - n||, the Euclidean norm over the entries compared; a is the gradient checked, n the numerical one.
     relative_error : float
@@ -83,7 +83,7 @@ class GradientCheck(list):
     recognise : sequence of functions (Comparison) -> network or None
         As for `check`.
     remarks : sequence of str
-        What should be known besides, such as how sharp the check was.
+        Further remarks, such as how sharp the check was.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ class GradientCheck(list):
 
 
 def _map(deviation, most=24, size=5):
-    """Where the error sits, as a picture of rows and columns: the darker, the larger; grey was not computed."""
+    """Where the error sits, as a picture of rows and columns: the darker, the larger; grey was not compared."""
     grid = np.atleast_2d(deviation.T).T if deviation.ndim < 2 else deviation.reshape(len(deviation), -1)
     for axis in (0, 1):  # of neighbours that share a square, the largest
         starts = np.unique(np.linspace(0, grid.shape[axis], min(most, grid.shape[axis]), endpoint=False).astype(int))
