@@ -125,7 +125,7 @@ def key(level=None):
     return source if level is None else cut(source, LEVELS[level])
 
 
-def write(path, text):
+def write_text(path, text):
     """Write text, the same on every system."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
@@ -140,7 +140,7 @@ def copy_parts(folder, level, wanted=PARTS):
             place = folder / to / path.relative_to(origin)
             if path.is_file() and path.suffix in (".py", ""):
                 source = path.read_text(encoding="utf-8")
-                write(place, for_students(excerpt(source, names) if names else source, level))
+                write_text(place, for_students(excerpt(source, names) if names else source, level))
             elif path.is_file() and path.suffix != ".pyc":
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, place)
@@ -161,8 +161,8 @@ def notebook(level):
 def student(folder, level):
     """Write the students' edition into a folder that is not there yet."""
     copy_parts(folder, level)
-    write(folder / "rnn.py", key(level))
-    write(folder / "lab4.ipynb", nbformat.writes(notebook(level)) + "\n")
+    write_text(folder / "rnn.py", key(level))
+    write_text(folder / "lab4.ipynb", nbformat.writes(notebook(level)) + "\n")
 
 
 def teacher(folder, level, steps=None):
@@ -176,7 +176,7 @@ def teacher(folder, level, steps=None):
         How long the key trains, if not three epochs.
     """
     copy_parts(folder / "key", level)
-    write(folder / "key" / "rnn.py", key())
+    write_text(folder / "key" / "rnn.py", key())
     made = notebook(level)
     for cell in made.cells:
         if cell.id == "parameters" and steps is not None:
@@ -185,10 +185,10 @@ def teacher(folder, level, steps=None):
     for cell in made.cells:
         cell.metadata.pop("execution", None)  # at what time
     made.metadata.language_info = {"name": "python"}
-    write(folder / "key" / "lab4.ipynb", nbformat.writes(made) + "\n")
+    write_text(folder / "key" / "lab4.ipynb", nbformat.writes(made) + "\n")
     shutil.rmtree(folder / "key" / "__pycache__", ignore_errors=True)
     for name in ("TEACHING.md", "rubric.md"):
-        write(folder / name, (HERE / name).read_text(encoding="utf-8"))
+        write_text(folder / name, (HERE / name).read_text(encoding="utf-8"))
 
 
 def build(folder, level, steps=None):

@@ -105,12 +105,12 @@ def number(value, what):
 
 
 def rows(given, count, size, what):
-    """A student's arrays, one a step, as an array (count, size).
+    """A student's arrays, one for each step, as an array (count, size).
 
     They may be a dict, a list or an array, of rows or of columns; what comes before the first step is left out.
     """
     wanted = (
-        f"{what} must hold {count} arrays of {size} numbers, one a step. How many does yours hold, and of which shape?"
+        f"{what} must hold {count} arrays of {size} numbers, one per step. How many does yours hold, of which shape?"
     )
     if isinstance(given, dict):
         require(all(isinstance(key, int | np.integer) for key in given), wanted)
@@ -148,7 +148,7 @@ def run(code, params, x, y, h0):
 
 
 def knows_nothing(code, at):
-    """All parameters are 0: T log K. The gate."""
+    """With all parameters 0 the loss is T log K. The gate."""
     K, T = len(at.params[4]), len(at.x)
     L = run(code, zeros(at.params), at.x, at.y, 0 * at.h0).L
     require(
@@ -160,7 +160,7 @@ def knows_nothing(code, at):
 
 
 def same_again(code, at):
-    """Called twice, it returns the same, and what it was given is as it was."""
+    """Two calls return the same, and leave their arguments as they are."""
     given = copy.deepcopy(at)
     first, again = (run(code, *at[:4]).L for _ in range(2))
     left = all(close(a, b, 0) for a, b in zip(given[:4], at[:4], strict=True))
@@ -229,7 +229,7 @@ def causal(code, at):
 
 
 def continues(code, at):
-    """To read a text in two parts is to read it."""
+    """A text read in two parts comes to the same as in one."""
     whole = run(code, *at[:4])
     require(close(whole.h[0], at.h0), "h[0] must be h0, as it was given. What is yours?")
     first = run(code, at.params, at.x[:2], at.y[:2], at.h0)
@@ -623,7 +623,7 @@ def carries_on(code, at):
 
 
 def starts_again(code, at):
-    """With eta = 0 every epoch is like the first, and it has as many steps as have T + 1 characters left."""
+    """With eta = 0 every epoch is like the first, and ends when fewer than T + 1 characters are left."""
     for length in (28, 29, 34):
         epoch = (length - 1) // 7
         losses = trained(code, at, book(at, length), 2 * epoch + 1, 7, eta=0.0).losses

@@ -8,7 +8,7 @@ import ast
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from classroom.build import copy_parts, key, lines_of, write
+from classroom.build import copy_parts, key, lines_of, write_text
 from classroom.tasks import LEVELS, POINTS, points
 
 FILES = ["checks.py", "tasks.py", "gradcheck"]  # that the notebook needs beside it
@@ -101,7 +101,7 @@ def nbgrader(folder, level):
             tagged(new_code_cell(answer), task, solution=True),
             tagged(marks, f"{task}-points", grade=True, full=points(level)[task]),
         ]
-    write(folder / "nbgrader_config.py", 'c = get_config()\nc.CourseDirectory.course_id = "lab4"\n')
+    write_text(folder / "nbgrader_config.py", 'c = get_config()\nc.CourseDirectory.course_id = "lab4"\n')
     _write(folder / "source" / "lab4", "lab4.ipynb", made, level)
 
 
@@ -109,7 +109,7 @@ def _write(folder, name, made, level):
     for number, cell in enumerate(made):
         cell.id = f"cell-{number}"
     copy_parts(folder, level, FILES)
-    write(folder / name, nbformat.writes(new_notebook(cells=made, metadata=KERNEL)) + "\n")
+    write_text(folder / name, nbformat.writes(new_notebook(cells=made, metadata=KERNEL)) + "\n")
 
 
 FORMATS = {"otter": otter, "nbgrader": nbgrader}

@@ -220,7 +220,7 @@ class Student:
         return result
 
     def functions(self, stand_ins=()):
-        """The five functions, by name; of the stand-ins, the key's."""
+        """The five functions by name; for the stand-ins, the key's."""
         return SimpleNamespace(
             **{
                 name: getattr(plain, name)
@@ -264,7 +264,7 @@ def mark(functions, salt, level=LEVEL):
     Parameters
     ----------
     functions : function (stand_ins) -> object
-        The student's five functions by name, as `Student.functions`; of those named in stand_ins, the key's.
+        The student's five functions by name, as `Student.functions`; for those in stand_ins, the key's.
     salt : str
     level : int
 
@@ -320,7 +320,7 @@ def _apart(path, arguments):
         return {"score": 0.0, "output": f"Marking was stopped ({type(error).__name__}): look at this one.", "tests": []}
 
 
-def write(folder, name, made):
+def write_feedback(folder, name, made):
     """Write a student's feedback.txt and results.json."""
     (folder / name).mkdir(parents=True, exist_ok=True)
     lines = [made["output"], *(test["output"] for test in made["tests"]), f"In all: {made['score']:g} points."]
@@ -331,7 +331,7 @@ def write(folder, name, made):
 def main(arguments=None):
     """What the command does; returns an exit status, or a sentence that says what went wrong."""
     parser = argparse.ArgumentParser("python -m classroom.grade", description=__doc__.partition("\n")[0])
-    parser.add_argument("submissions", type=Path, nargs="?", help="the folder of hand-ins, one entry a student")
+    parser.add_argument("submissions", type=Path, nargs="?", help="the folder of hand-ins, one for each student")
     parser.add_argument("--salt", default="", help="some words that students do not know; keep them for a later appeal")
     parser.add_argument("--level", type=int, default=LEVEL, choices=LEVELS)
     parser.add_argument("--out", type=Path, default=Path("build/class/marks"), help="default: %(default)s")
@@ -341,7 +341,7 @@ def main(arguments=None):
         print(json.dumps(result(arguments.one, arguments.salt, arguments.level)))
         return 0
     if arguments.submissions is None or not arguments.submissions.is_dir():
-        return f"There is no folder {arguments.submissions}: give that of the hand-ins, one entry a student."
+        return f"There is no folder {arguments.submissions}: give that of the hand-ins, one for each student."
     paths = sorted(path for path in arguments.submissions.iterdir() if not path.name.startswith("."))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda path: _apart(path, arguments), paths))
@@ -349,7 +349,7 @@ def main(arguments=None):
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["student", *points(arguments.level), "points"])
     for path, made in zip(paths, results, strict=True):
-        write(arguments.out, path.stem, made)
+        write_feedback(arguments.out, path.stem, made)
         scores = {test["name"]: test["score"] for test in made["tests"]}
         rows.writerow(
             [path.stem, *(f"{scores.get(task, 0):g}" for task in points(arguments.level)), f"{made['score']:g}"]

@@ -55,7 +55,7 @@ def write_report(author, parameters):
         except (Failed, ConversionException) as error:
             return str(error)
         made = [file for file in folder.iterdir() if file.suffix in (".pdf", ".ipynb", ".npz", ".html")]
-        with locked(build / ".moving"):  # of two runs that end together, one after the other
+        with locked(build / ".moving"):  # if two runs end together, the second waits
             # The PDF first: it is the likeliest to be open in a viewer, and Windows then refuses to replace it
             for file in sorted(made, key=lambda file: file.suffix != ".pdf"):
                 try:
@@ -71,7 +71,7 @@ def write_report(author, parameters):
 
 @contextlib.contextmanager
 def own_folder(build):
-    """A folder of this run alone. Those that killed runs have left are removed, those of runs that go on are not."""
+    """A folder for this run alone. Folders that killed runs have left are removed; those of living runs stay."""
     with contextlib.ExitStack() as run:
         with locked(build / ".moving"):  # no other run may look at the folder before it is locked
             for other in build.glob("report-*/"):
@@ -97,7 +97,7 @@ def locked(file, patience=600):
     Raises
     ------
     sqlite3.OperationalError
-        It is held for longer.
+        Another process holds it for longer.
     """
     with contextlib.closing(sqlite3.connect(file, timeout=patience, isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from lab.sweep import SHORTEST
-from report.parameters import SHIPPED, check, parameter_cells, read_cells, stated, values
+from report.parameters import SHIPPED, check_parameters, parameter_cells, read_cells, stated, values
 from rnn_core import choose, read_book
 
 WHERE = "clone the project or unpack its ZIP file, and run the command in its folder."
@@ -34,7 +34,7 @@ def read_arguments(arguments, notebook):
     Parameters
     ----------
     arguments : list of str
-        `--hidden-size 200`, `--hidden-size=200` or `HIDDEN_SIZE=200`; an empty value is none.
+        `--hidden-size 200`, `--hidden-size=200` or `HIDDEN_SIZE=200`; an empty value does not count.
     notebook : Path
 
     Returns
@@ -62,7 +62,7 @@ def read_arguments(arguments, notebook):
         else:
             parameters[name] = text if isinstance(SHIPPED.get(name, known.get(name)), str) else _value(text)
     own = defaults | parameters
-    check(**SHIPPED | {name: own[name] for name in SHIPPED if name in own})
+    check_parameters(**SHIPPED | {name: own[name] for name in SHIPPED if name in own})
     if "book" in own:
         read_book(notebook.parent / Path(own["book"]).expanduser(), SHORTEST)
     return author, parameters
@@ -90,7 +90,7 @@ def _parse(arguments, own):
 
 
 def _value(text):
-    """The number, or whatever Python writes so, else the text itself."""
+    """The number, or other literal of Python, that a text is; else the text itself."""
     for read in (int, ast.literal_eval):
         try:
             return read(text)

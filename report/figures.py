@@ -134,7 +134,7 @@ def models(bits, own, networks, ngrams, pruned, caption):
     bits, own : dict of str to float
         Bits per character held out of the yardsticks, and of the networks, which stand out.
     networks : list of (int, sequence of float)
-        `lab.measured.long_sizes`: the number of parameters of a network, and its bits, one a seed.
+        `lab.measured.long_sizes`: the number of parameters of a network, and its bits from each seed.
     ngrams, pruned : list of dict
         `lab.measured.long_counts` of both kinds.
     caption : str
@@ -164,7 +164,7 @@ def models(bits, own, networks, ngrams, pruned, caption):
 
 
 def _spread(of_seeds):
-    """Where to draw {x: values, one a seed}: x, their means and their standard deviations."""
+    """Where to draw {x: values of several seeds}: x, their means and their standard deviations."""
     values = of_seeds.values()
     spreads = [np.std(value, ddof=1) if len(value) > 1 else 0.0 for value in values]
     return list(of_seeds), [float(np.mean(value)) for value in values], spreads
@@ -287,7 +287,7 @@ def speed_bars(turns, K=79, dtype="float32"):
     turns : list of dict
         What `lab.measured.speed` has under "turns".
     K, dtype
-        Which of them: all bars are for one alphabet and one type.
+        The alphabet and the type that all bars are for.
 
     Returns
     -------

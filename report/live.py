@@ -48,7 +48,7 @@ def page(params, vocab, h=None, *, about="", held_out="", yardsticks=None, run=N
     run : lab.training.Training, optional
         A run with samples: the page shows what its network wrote on the way, as far as there is room.
     run_about : str
-        How that one was trained, a part of a sentence; `params` may come from another run.
+        How that network was trained, as part of a sentence; `params` may come from another run.
     in_bits : float
         The factor that turns a loss of the run into bits per character.
 
@@ -86,7 +86,7 @@ def page(params, vocab, h=None, *, about="", held_out="", yardsticks=None, run=N
 
 
 def _known(params, ids, h, text):
-    """The bits per character of a text, and the units that tell where in it one is; None and none if it is short."""
+    """The bits per character of a text, and the units that tell the place in it; None and [] if it is short."""
     if len(ids) < 2:
         return None, []
     made = memory.read(params, ids, h)
@@ -94,7 +94,7 @@ def _known(params, ids, h, text):
 
 
 def _network(name, params, h, bits, step=None, dtype=np.float32):
-    """A network as the page stores it; float16 where float32 is too much, or where it is enough."""
+    """A network as the page stores it, in float16 if float32 would be too large."""
     if params.flat.size * 16 / 3 > ROOM:
         dtype = np.float16
     h = np.zeros(params.hidden_size) if h is None else h
@@ -185,7 +185,7 @@ def main(arguments=None):
     try:
         params, vocab = load_params(file)
         out.write_text(page(params, vocab, about=read_about(file)), encoding="utf-8", newline="\n")
-    except (OSError, ValueError, RuntimeError) as error:  # the last: nobody has that home folder
+    except (OSError, ValueError, RuntimeError) as error:  # the last: there is no such home folder
         return str(error)
     print(f"The network writes in {out}")
     return 0

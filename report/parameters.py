@@ -1,8 +1,7 @@
 """The parameters of the report: what the notebook's first cell of code states, and what they may be.
 
-That cell is the reader's: it may be any Python, in a file that any program has saved. So it is read without what takes
-seconds to import, and run here as far as it runs; what only a kernel understands is left to the notebook, which checks
-its parameters again.
+Readers may write any Python into that cell, and save it with any program. So it is read without slow imports, and run
+here as far as it runs. What only a kernel understands is left to the notebook, which checks its parameters again.
 """
 
 import ast
@@ -42,7 +41,7 @@ class Stated(NamedTuple):
     about: str
 
 
-def check(book, recipe, **others):
+def check_parameters(book, recipe, **others):
     """Make sure that the parameters are of the right kind.
 
     Parameters
@@ -73,12 +72,12 @@ def read_cells(path):
     Raises
     ------
     ValueError
-        The file is no JSON.
+        The file is not JSON.
     """
     try:
         notebook = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path.name} is no notebook, its text is no JSON: {error}.") from None
+        raise ValueError(f"{path.name} is not a notebook, its text is not JSON: {error}.") from None
     return notebook.get("cells", []) if isinstance(notebook, dict) else []
 
 
@@ -100,7 +99,7 @@ def parameter_cells(cells):
 
 
 def stated(cell):
-    """What a cell states: the names that it sets, each with a `Stated`; none if it is no Python that can be read."""
+    """What a cell states: the names that it sets, each with a `Stated`; none if it is not Python."""
     try:
         source = _without_magics("".join(cell["source"]))
         tree = ast.parse(source)
@@ -130,7 +129,7 @@ def _without_magics(source):
 
 
 def values(cells, folder):
-    """The values of the names that cells set, as far as they run outside of a kernel: else none of a cell's.
+    """The values of the names that cells set, if they run outside of a kernel; else none.
 
     Parameters
     ----------
@@ -145,9 +144,9 @@ def values(cells, folder):
     Raises
     ------
     ValueError
-        A cell is no Python; the message shows where.
+        A cell is not Python; the message shows where.
     """
-    names = {"input": None}  # nobody is asked anything: in the report nobody can be
+    names = {"input": None}  # the report can't ask anybody
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         for cell in cells:
             try:

@@ -35,7 +35,7 @@ def make_report(notebook, folder, author="", **parameters):
     author : str
         For the title block; the names in the notebook's metadata if it is empty.
     **parameters
-        Those of the notebook's first cell of code that are to be others.
+        New values for those of the notebook's first cell of code.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def read_notebook(path):
     Raises
     ------
     Failed
-        It is no notebook.
+        It is not a notebook.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # of cells without an id: they get one
@@ -77,14 +77,14 @@ def read_notebook(path):
             _, notebook = normalize(notebook)
         nbformat.validate(notebook)
     except (AttributeError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
-        raise Failed(f"{path.name} is no notebook: {str(error).splitlines()[0]}") from None
+        raise Failed(f"{path.name} is not a notebook: {str(error).splitlines()[0]}") from None
     notebook.metadata.kernelspec = KERNEL
     notebook.metadata.setdefault("language_info", {"name": "python"})
     return notebook
 
 
 def state(notebook, parameters):
-    """Put a cell after each that states parameters, so that these hold from there on.
+    """After each cell that states parameters, put one that states these.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _named(cell, notebook):
 
 @contextlib.contextmanager
 def _warnings_shown():
-    """What the exporter warns of reaches the person: outside of an application of Jupyter's, traitlets drops it."""
+    """Show the exporter's warnings: outside of Jupyter's applications, traitlets drops them."""
     shown, log = logging.StreamHandler(), logging.getLogger("traitlets")
     shown.setFormatter(logging.Formatter("Warning: %(message)s"))
     log.addHandler(shown)

@@ -10,7 +10,7 @@ from pathlib import Path
 from IPython.display import Markdown, display
 
 from lab.sweep import SHORTEST
-from report.parameters import SHIPPED, check
+from report.parameters import SHIPPED, check_parameters
 from report.show import inline
 
 __all__ = ["SCHEDULE", "SCHEME", "SHIPPED", "SHORTEST", "claim", "listed", "place", "say", "settings"]
@@ -38,7 +38,7 @@ def settings(book, recipe, **others):
     Parameters
     ----------
     book, recipe, **others
-        As for `report.parameters.check`.
+        As for `report.parameters.check_parameters`.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def settings(book, recipe, **others):
         A parameter is of the wrong kind; the message names it.
     """
     global _strict
-    check(book, recipe, **others)
+    check_parameters(book, recipe, **others)
     _strict = {"book": Path(book).name, "recipe": recipe, **others} == SHIPPED
     return _strict
 
@@ -84,13 +84,12 @@ def claim(holds, sentence):
 
 
 def say(*sentences, at=None):
-    """Show a paragraph; if nothing is to be said, none.
+    """Show a paragraph, unless it is empty.
 
     Parameters
     ----------
     *sentences : str
-        Markdown; empty ones are left out, and so is a paragraph of nothing else. Text from a book goes through
-        `report.show.inline` first.
+        Markdown; empty ones are left out. Text from a book goes through `report.show.inline` first.
     at : DisplayHandle, optional
         A `place` further up on the page, which gets the paragraph.
     """

@@ -30,7 +30,7 @@ from report.paper import PAPER, visible
 
 __all__ = ["Shown", "figure", "inline", "listing", "passage", "table", "use_house_style", "verbatim"]
 
-NEWLINE = "\u00b6"  # a pilcrow: of the signs for a line break the one that every font has
+NEWLINE = "\u00b6"  # a pilcrow: the only sign for a line break that every font has
 LONG_RUN = 24  # characters without a space after which a line must be allowed to break
 TEXT_WIDTH = 6.5  # inches: the text block of the A4 page
 CSS_PIXELS = 96  # an inch, on a screen
@@ -152,7 +152,7 @@ def table(header, rows, caption, align=None, widths=None, size=100):
     widths : sequence of float, optional
         Relative widths of the columns; the table then fills the line. Default: from the contents.
     size : int
-        Of the type, in percent; it needs `widths`.
+        Size of the type in percent; it needs `widths`.
 
     Returns
     -------
@@ -192,8 +192,8 @@ def figure(fig, caption, alt):
     for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
         if type(axis.get_major_formatter()) is ScalarFormatter and max(map(abs, axis.get_view_interval())) >= 5000:
             axis.set_major_formatter("{x:,.0f}")  # 20,000, as in the text
-    # A PNG for screens, which every one of them shows, and for paper a vector form that none would take: its text is
-    # text, for the page's own face. Nothing in them depends on the day.
+    # A PNG, which every screen shows, and for paper a vector form, which no screen takes: its text is text, in the
+    # page's own typeface. Neither depends on the day.
     with mpl.rc_context({"svg.hashsalt": "lab", "svg.fonttype": "none"}):
         svg = _save(fig, "svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"])).decode()
     png = _save(fig, "png", dpi=2 * CSS_PIXELS)
@@ -255,7 +255,7 @@ def _save(fig, kind, **options):
 
 
 def _few_colours(png):
-    """A picture with a palette, in base64: a third of the size, and no eye sees the difference."""
+    """A picture with a palette, in base64: a third of the size, without a visible difference."""
     buffer = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
         buffer, "png", optimize=True

@@ -55,7 +55,7 @@ def samples(samples, length, caption):
 
 
 def bugs(gallery, caption):
-    """Wrong code before two methods at two kinds of point.
+    """Which wrong code two methods find, at two kinds of point.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def bugs(gallery, caption):
 
 
 def gradients_compared(ways, caption):
-    """What training comes to with a right gradient and with wrong ones.
+    """The result of training with a right gradient and with wrong ones.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def speed(turns, caption, K=79, dtype="float32"):
         What `lab.measured.speed` has under "turns".
     caption : str
     K, dtype
-        Which of them.
+        The alphabet and the type of all rows.
 
     Returns
     -------

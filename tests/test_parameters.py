@@ -66,5 +66,5 @@ def test_of_a_file_that_is_no_notebook_there_are_no_cells(tmp_path):
         file.write_text(json.dumps(content), encoding="utf-8")
         assert read_cells(file) == []
     file.write_text("<<<<<<< HEAD", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"^lab4\.ipynb is no notebook, its text is no JSON: .*\.$"):
+    with pytest.raises(ValueError, match=r"^lab4\.ipynb is not a notebook, its text is not JSON: .*\.$"):
         read_cells(file)

@@ -3,10 +3,10 @@
 The folder stands by itself: it imports nothing else of this project. Its way through a notebook:
 
     exporter.py     the notebook's cells and outputs, as HTML
-    tree.py         that HTML, put right for paper
-    formulas.py     its TeX, as Typst
+    tree.py         that HTML, adapted to paper
+    formulas.py     its TeX, translated into Typst
     page.py         pandoc, Typst and labreport.typ: the PDF
-    config.py, routes.py   what Jupyter's other exporters are told, and what they lack
+    config.py, routes.py   settings for Jupyter's other exporters, and what they lack
 
 A notebook speaks to it in five ways:
 
@@ -16,8 +16,8 @@ A notebook speaks to it in five ways:
   with ``**Table 1.**`` that of the table below it. ``**Abstract.**`` begins the abstract.
 - *Metadata* of the notebook: ``title``, ``authors`` (a list of names, or of dicts with a ``name``), ``course``,
   ``date``, ``lang``, ``direction`` ("ltr" or "rtl") and ``paper`` ("a4" or "us-letter"). Without a title, the
-  first-level heading that the notebook begins with is one.
-- *The MIME type for paper*, `PAPER`: an output's vector form, which no screen takes and which goes before all others.
+  first-level heading that the notebook begins with takes its place.
+- *The MIME type for paper*, `PAPER`: an output's vector form, which no screen takes and the exporter prefers.
 - *Alternative text*: ``alt`` in the metadata of an output.
 """
 

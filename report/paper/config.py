@@ -1,4 +1,4 @@
-"""What Jupyter's own exporters are told, so that each of them prints the report and not its plumbing.
+"""Settings for Jupyter's own exporters, so that each of them prints the report and not its plumbing.
 
 The package installs etc/jupyter_config.py, which calls `configure`: nbconvert reads it, and so does Jupyter's server,
 whose export menu uses the same exporters. Every command of Jupyter's reads it, so nothing heavy is imported here.
@@ -28,7 +28,7 @@ def configure(config):
     config : traitlets.config.Config
         Jupyter's, which is changed.
     """
-    config.TagRemovePreprocessor.update(TAGS)  # in this place, so that other sets that somebody gives go before them
+    config.TagRemovePreprocessor.update(TAGS)  # here, so that sets that somebody gives take precedence
     for exporter in SOURCES:
         config[exporter].TagRemovePreprocessor.enabled = False
     config.HTMLExporter.preprocessors.append("report.paper.routes.described")

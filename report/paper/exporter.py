@@ -1,7 +1,7 @@
 """The lab report as a PDF: notebook -> HTML -> pandoc -> Typst -> PDF, with no LaTeX, no browser and no network.
 
-Jupyter's own reader makes HTML of Markdown, and outputs are HTML, or become it: this file ends there. `tree.py`
-puts that HTML right for paper, `formulas.py` sets its TeX, and `page.py` makes the PDF of it.
+Jupyter's own reader turns Markdown into HTML, and this file turns outputs into HTML. `tree.py` adapts that HTML to
+paper, `formulas.py` translates its TeX, and `page.py` makes the PDF.
 """
 
 import base64
@@ -32,7 +32,7 @@ __all__ = ["LabReportExporter", "export"]
 KERNEL = {"shutdown_wait_time": 20.0}
 if hasattr(KernelManager, "transport_encryption"):
     KERNEL["transport_encryption"] = "auto"
-MANY = 3000  # cells: Typst takes about a gigabyte for so many
+MANY = 3000  # cells: Typst takes about a gigabyte for this many
 PAPERS = ["a4", "us-letter"]
 # What was made for paper first, then what says most, as in JupyterLab.
 BEST_FIRST = [
@@ -72,12 +72,12 @@ class LabReportExporter(TemplateExporter):
         return ".pdf"
 
     def get_template_names(self):
-        """None: the page is Typst's; of the parent's templates only the options are used."""
+        """None: Typst lays out the page; only the options of the parent's templates are used."""
         return []
 
     @property
     def default_config(self):
-        """The parent's, with the usual cell tags in force."""
+        """The parent's, with the usual cell tags enabled."""
         config = Config(
             {
                 "TagRemovePreprocessor": {"enabled": True, **TAGS},
@@ -144,13 +144,13 @@ class LabReportExporter(TemplateExporter):
 
         def choose(name, default, pattern):
             if not re.fullmatch(pattern, value := about(name, default).lower()):
-                warn(f"{name} is {value!r}, which is none that Typst knows: {default} is taken")
+                warn(f"{name} is {value!r}, which Typst does not know: {default} is taken")
             return value if re.fullmatch(pattern, value) else default
 
         authors = [self.author] if self.author else metadata.get("authors") or [about("author")]
         names = [author.get("name") if isinstance(author, dict) else author for author in authors]
         if not all(isinstance(name, str) for name in names):
-            warn(f"the authors in the metadata are to be names, which {metadata.get('authors')!r} are not all")
+            warn(f"the authors in the metadata must be names, but some of {metadata.get('authors')!r} are not")
         # No clock: the same notebook gives the same bytes tomorrow.
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         try:
@@ -212,7 +212,7 @@ def export(notebook, folder, author=""):
 
 
 def _unrun(cells):
-    """What to say of cells of code that have not run; where counts were taken away, outputs tell that they have."""
+    """A warning about cells of code that have not run; if counts were removed, outputs show that they have."""
     left = sum(cell.execution_count is None for cell in cells)
     if not left or (left == len(cells) and any(cell.outputs for cell in cells)):
         return ""
@@ -238,13 +238,13 @@ def _output(output):
 
 
 def _text(kind, text):
-    """A block of text as a terminal shows it in the end; nothing if nothing of it would be seen."""
+    """A block of text as a terminal shows it in the end; nothing if none of it is visible."""
     shown = _printed(text)
     return box(kind, shown) if shown.strip() else ""
 
 
 def _rich(kind, content, metadata):
-    """HTML for one form of an output; nothing if nothing of it would be seen."""
+    """HTML for one form of an output; nothing if none of it is visible."""
     if kind == "text/html" and (frame := FRAME.search(content)):
         picture = frame[1].replace("\\\n", "")
         return f'<p><img src="{picture}" alt="A frame."></p><p>The first frame of an animation.</p>'
@@ -268,7 +268,7 @@ class _Renderer(IPythonRenderer):
     block_code, heading, image = HTMLRenderer.block_code, HTMLRenderer.heading, HTMLRenderer.image
 
     def text(self, text):
-        # An empty comment before a dollar that is none of a formula: there, no formula is looked for later.
+        # An empty comment before a dollar that belongs to no formula: later, no formula is looked for there.
         return super().text(text).replace("$", "<!---->$")
 
     def inline_math(self, body):

@@ -1,7 +1,7 @@
-r"""TeX as notebooks have it, for MathJax, as Typst.
+r"""Translate TeX, as notebooks have it for MathJax, into Typst.
 
-pandoc translates. What MathJax understands and pandoc does not, or gets wrong, is rewritten before, or is held back,
-translated by itself and put in afterwards. Definitions hold from one formula to the next.
+pandoc translates. What MathJax understands and pandoc does not, or gets wrong, is rewritten first, or it is held back,
+translated by itself and put in afterwards. Definitions hold in all later formulas.
 """
 
 import re
@@ -71,7 +71,7 @@ CASES = re.compile(
 PAIRS = re.compile(r"(?<=\\begin\{al)(ign(?:ed|\*)?\}(?:(?!\\begin).)*?)(?=\\end\{align)", re.S)
 TAG = r"\\tag\*?\{([^}]*)\}"
 UNNUMBERED = r"\\(?:nonumber|notag)(?![A-Za-z])"
-# Typst: in TeX, these are no text with space around, no relations and no brackets; and what the growing are called.
+# In Typst: an ampersand and bars without the spaces of a relation, as in TeX, and the names of delimiters that grow.
 AND, BAR, BARS = r'class("normal", \&)', 'class("normal", bar.v)', 'class("normal", bar.v.double)'
 DELIMITERS = {r"\(": "paren.l", r"\)": "paren.r", r"\[": "bracket.l", r"\]": "bracket.r"}
 DELIMITERS |= {r"\{": "brace.l", r"\}": "brace.r", r"\|": "bar.v"}
@@ -138,7 +138,7 @@ def _translate(wanted):
 
 
 def _prepare(tex, macros):
-    """Put definitions in force, and write the rest as pandoc reads it."""
+    """Apply definitions, and write the rest as pandoc reads it."""
 
     def piece(match):
         command, text, _, verbatim, growing = match.groups()
@@ -187,7 +187,7 @@ def _fill(body, arguments):
 
 
 def _hold(tex, held):
-    """Put marks in place of what pandoc has no Typst for; ``held`` gets how to write it, and the TeX of its parts."""
+    """Put marks in place of what pandoc can't translate; ``held`` gets how to write it, and the TeX of its parts."""
 
     def hold(write, *parts):
         held.append((write, parts))

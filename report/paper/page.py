@@ -1,4 +1,4 @@
-"""The page: HTML that was put right for paper -> pandoc -> Typst -> PDF, whatever is in it."""
+"""The page: HTML adapted to paper -> pandoc -> Typst -> PDF, whatever is in it."""
 
 import bisect
 import json
@@ -22,7 +22,7 @@ FRONT = IMPORT + "#show: lab.report\n\n"
 FILTER = Path(__file__).with_name("labreport.lua")
 HTML = "html-auto_identifiers-native_divs-native_spans"
 OPTIONS = ["--sandbox", "--quiet", "--wrap=preserve"]  # the first: no network, no other file
-# They have more scripts than Typst's own. Beside them lies one that has a box for every character: no help.
+# They have more scripts than Typst's own. Another font there has a box for every character, which is no help.
 FONTS = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuSans*.ttf"))
 
 
@@ -33,7 +33,7 @@ def quote(text):
 
 
 def pandoc(source):
-    """Typst markup for HTML; what an element's ``data-typst`` holds takes its place."""
+    """Typst markup for HTML; the ``data-typst`` of an element takes its place."""
     run = subprocess.run(
         [pypandoc.get_pandoc_path(), "--from", HTML, "--to", "typst", *OPTIONS, f"--lua-filter={FILTER}"],
         input=source.encode("utf-8", "replace"),

@@ -14,7 +14,7 @@ from .page import quote
 
 __all__ = ["clean_html", "described", "for_latex"]
 
-# Nothing in these can run, or be fetched without a click
+# Nothing in these can run, or fetch anything without a click
 ELEMENTS = bleach.ALLOWED_TAGS | set(
     "br dd del div dl dt h1 h2 h3 h4 h5 h6 hr img p pre samp span sub sup wbr "
     "caption col colgroup table tbody td th thead tr".split()
@@ -89,8 +89,8 @@ def _pictures(notebook):
 
 
 def clean_html(source):
-    """Sanitize HTML. It replaces nbconvert's function of that name, which leaves no heading, paragraph or
-    picture, and of tables no header or caption.
+    """Sanitize HTML. It replaces nbconvert's function of that name, which removes headings, paragraphs,
+    pictures, and the headers and captions of tables.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""HTML as Jupyter shows it, put right for paper.
+"""HTML as Jupyter shows it, adapted to paper.
 
 All changes are made in one tree of HTML elements, for Markdown and for outputs alike. What pandoc would not set, or not
 in this way (formulas, pictures, code), becomes an element that carries its Typst source, and perhaps what to print
@@ -38,9 +38,9 @@ MATH = re.compile(
     r"|(?<![\\$])\$(?P<i1>[^$]+?)(?<!\\)\$|\\\((?P<i2>.+?)\\\)",
     re.S,
 )
-# What is longer is cut: fifteen pages of text, a table of 20 pages, a word of half a page.
+# Anything longer is cut: fifteen pages of text, a table of 20 pages, a word of half a page.
 LIMIT, ROWS, LETTERS = 60_000, 1000, 2000
-# Points: the width of the text, and of a turned page's; type that is tried for a table; a character, in parts of that.
+# Points: the width of the text, upright and turned, and sizes of type to try for a table; a letter's width over those.
 ROOM, TURNED, SIZES, LETTER, INSET = 468, 714, (9, 8, 7, 6.2), 0.55, 10
 LONG_WORD = 20  # letters, after which a table may break a word, as in the template
 
@@ -70,7 +70,7 @@ def formula(tex, display=False):
 
 
 def _raw(source, text, tag="code", instead=""):
-    """An element that pandoc takes for Typst; the text is for those who look for captions, titles and widths."""
+    """An element that pandoc takes for Typst; its text is for what looks for captions, titles and widths."""
     element = Tag(name=tag, attrs={"data-typst": source})
     if instead:
         element["data-instead"] = instead
@@ -94,7 +94,7 @@ def _found(match):
 
 def _foreign(source):
     """The elements of HTML from a notebook, read as browsers read the body of a page."""
-    # Scripts are long and never seen, and the parser is slow with them; what a comment holds is none.
+    # Scripts are long and never seen, and the parser is slow with them; one in a comment is none.
     source = re.sub(r"(?is)<!--.*?-->|<script\b.*?</script\s*>", lambda m: m[0] if m[0][1] == "!" else "", source)
     body = BeautifulSoup(f"<!DOCTYPE html><body>{source}", "html5lib").body
     for element in body.find_all(True):
@@ -113,7 +113,7 @@ def _image(svg):
 
 
 class Document:
-    """What is to be printed.
+    """A document to be printed.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class Document:
         return bool(refused)
 
     def turn(self, wide):
-        """Give formulas that are too wide, known by their TeX, a page that is turned; say whether any had none."""
+        """Give formulas that are too wide, known by their TeX, a turned page; say whether any were upright."""
         marked = [e for e in self.soup.select('[data-typst*="#lab.formula("]') if e.get_text().strip() in wide]
         upright = [
             e for e in marked if re.match(r"(?s)#lab\.formula\(.*\[\$ ", e["data-typst"]) and not e.find_parent(INSIDE)
@@ -189,7 +189,7 @@ class Document:
         return bool(upright)
 
     def give_up(self, number, reason):
-        """Print the source of a cell in its place; say whether that is news."""
+        """Print the source of a cell in its place; say whether it was not given up before."""
         section = self.soup.find("section", attrs={"data-cell": str(number)})
         if not section or "given-up" in section.attrs:
             return False
@@ -204,7 +204,7 @@ class Document:
     # ----- the steps
 
     def clean(self):
-        """Take away what no screen shows, and print a link to what paper cannot show."""
+        """Remove what no screen shows, and print a link to what paper cannot show."""
         for element in self.soup.select(UNSEEN):
             element.decompose()
         for element in self.soup.find_all(style=re.compile(r"display:\s*none")):
@@ -243,7 +243,7 @@ class Document:
                 element.decompose()
 
     def text(self):
-        """Make Typst's of text that is to be shown character by character."""
+        """Turn text that must be shown character by character into Typst."""
         for element in self.soup.find_all("br"):
             if element.find_parent(VERBATIM) or element.find_parent(style=PRE_WRAP):
                 element.replace_with("\n")
@@ -277,7 +277,7 @@ class Document:
                 element.replace_with(_raw(_verb(text), text))
 
     def colours(self):
-        """Colour text, and the ground below it, as on the screen."""
+        """Colour text and its background as on the screen."""
         for element in self.soup.find_all(["span", "font"]):
             style = dict(re.findall(r"([\w-]+)\s*:\s*([^;]+)", element.get("style") or ""))
             colours = {"highlight": style.get("background-color"), "text": style.get("color", element.get("color"))}
@@ -321,7 +321,7 @@ class Document:
         raise FileNotFoundError("it is not in the notebook's folder")
 
     def titles(self):
-        """Take the title away, and make the headings that are left begin at the first level and leave out none."""
+        """Remove the title, and let the other headings begin at the first level and skip none."""
         first = next((e for e in self.soup.find_all(True) if e.name != "section" and not _is_comment(e)), None)
         if first and first.name == "h1":
             self.title = " ".join(first.get_text().replace("\u00b6", "").split())
@@ -329,11 +329,11 @@ class Document:
         heads = self.soup.find_all(re.compile("^h[1-6]$"))
         top, level = min((int(head.name[1]) for head in heads), default=1), 0
         for head in heads:
-            level = min(int(head.name[1]) - top, level) + 1  # none is left out, as accessible PDF wants it
+            level = min(int(head.name[1]) - top, level) + 1  # none is skipped, as accessible PDF wants it
             head.name = f"h{level}"
 
     def links(self):
-        """Lead links to headings, by their names in Jupyter or on GitHub, and to anchors."""
+        """Connect links with headings, by their names in Jupyter or on GitHub, and with anchors."""
         targets = {}
         for element in self.soup.find_all(True):
             names = [element.get("id"), element.get("name") if element.name == "a" else None]
@@ -366,7 +366,7 @@ class Document:
             anchor.unwrap()
 
     def tables(self):
-        """Give wide tables smaller type, a turned page, or print them in parts."""
+        """Give wide tables smaller type or a turned page, or print them in parts."""
         for table in self.soup.find_all("table"):
             rows = [row for row in table.find_all("tr") if row.find_parent("table") is table]
             if len(rows) > ROWS:
@@ -379,7 +379,7 @@ class Document:
                 for name in ("colspan", "rowspan"):
                     if not re.fullmatch(r"[1-9]\d?", cell.get(name, "1")):
                         del cell[name]
-                # A row that fits on half a page is not torn apart.
+                # A row that fits on half a page is not broken.
                 if len(cell.get_text()) < 1500 and cell.get_text().count("\n") < 30:
                     cell["typst:breakable"] = "false"
             if table.find("col", style=re.compile("width")):
@@ -391,7 +391,7 @@ class Document:
                 self.fit(table, rows)
 
     def fit(self, table, rows):
-        """Choose the type in which a table's words fit into its columns, a turned page for it, or print it in parts."""
+        """Choose a size of type in which a table's words fit, if need be on a turned page; else print it in parts."""
         columns = itertools.zip_longest(*([_longest_word(cell) for cell in row] for row in rows), fillvalue=0)
         words = [LETTER * max(column) for column in columns]
         inside = table.find_parent(INSIDE)
@@ -433,7 +433,7 @@ class Document:
                 self.embrace(block, f"#lab.captioned({call})[")
 
     def embrace(self, block, source):
-        """Make the content of an element that of a call."""
+        """Put the content of an element into a call."""
         block.insert(0, _raw(source, ""))
         block.append(_raw("];", ""))
 

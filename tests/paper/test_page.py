@@ -19,7 +19,7 @@ HELLO = v4.new_markdown_cell("Hello.")
     [
         ({"lang": "english"}, "lang is 'english'"),
         ({"paper": "A0"}, "paper is 'a0'"),
-        ({"authors": [3, {"name": "Ada"}]}, "the authors in the metadata are to be names"),
+        ({"authors": [3, {"name": "Ada"}]}, "the authors in the metadata must be names"),
     ],
 )
 def test_metadata_that_cannot_be_used_is_named_in_a_sentence(metadata, sentence, caplog):

@@ -1,4 +1,4 @@
-"""Whatever a notebook's HTML holds is put right for paper, or named."""
+"""Whatever a notebook's HTML holds is adapted to paper, or named."""
 
 import base64
 import http.server
