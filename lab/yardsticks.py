@@ -184,6 +184,39 @@ class NGram:
             context[1:] = np.where(seen, number, -1)[:-1]
         return np.array(rows)
 
+    def following(self, context, order):
+        """p_n of every character after a context: a column of `probabilities`, without a search for each character.
+
+        Parameters
+        ----------
+        context : int array (N,)
+        order : int
+            n.
+
+        Returns
+        -------
+        ndarray (K,)
+        """
+        ids, K = self._checked(context), self.vocab_size
+        p = q = np.full(K, 1 / K)
+        number = np.zeros(len(ids) + 1, np.int64)
+        for level in self.levels[:order]:
+            last = number[-1]
+            block = slice(*np.searchsorted(level.keys, [last * K, (last + 1) * K]))  # what has followed, in order
+
+            def smoothed(counted, q=q, level=level, last=last, block=block):
+                shares = counted.left[last] * q
+                shares[level.keys[block] - last * K] += np.maximum(counted.counts[block] - self.discount, 0)
+                return shares / counted.totals[last] if counted.totals[last] else q
+
+            p = smoothed(level.every)
+            if level.before is not None:
+                q = smoothed(level.before)
+            key = number[:-1] * K + ids
+            place = np.searchsorted(level.keys, key).clip(max=len(level.keys) - 1)
+            number = np.append(-1, np.where(level.keys[place] == key, place, -1))
+        return p
+
     def bits(self, ids):
         """The bits of each character of a text but the first, for every order: ndarray (order + 1, N - 1).
 
@@ -239,11 +272,9 @@ class NGram:
         -------
         int ndarray (length,)
         """
-        ids, every = list(prompt), np.arange(self.vocab_size)
+        ids = list(prompt)
         for u in np.random.default_rng(seed).random(length):
-            context = np.array(ids[max(len(ids) - order + 1, 0) :], np.int64)
-            texts = np.vstack([np.repeat(context[:, None], self.vocab_size, axis=1), every])  # it, and each character
-            ids.append(draw(self.probabilities(texts)[order, -1], u))
+            ids.append(draw(self.following(ids[max(len(ids) - order + 1, 0) :], order), u))
         return np.array(ids[len(prompt) :])
 
     def _checked(self, ids):

@@ -139,6 +139,14 @@ def test_what_a_rare_n_gram_had_goes_to_the_shorter_context():
     assert np.sum(q) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("context", [[], [1], [2, 0, 1], [3, 3, 3], [0, 1, 2, 0, 1]])
+def test_what_follows_a_context_has_the_probabilities_of_a_text(context):
+    ngram = NGram(np.random.default_rng(0).integers(0, 3, 60), vocab_size=4, order=4)  # 3 never occurs
+    for order in range(5):
+        each = [ngram.probabilities([*context, char])[order, -1] for char in range(4)]
+        np.testing.assert_array_equal(ngram.following(context, order), each)
+
+
 def test_what_an_n_gram_writes_is_drawn_from_its_probabilities():
     rule = np.tile([0, 0, 1, 1], 500)  # needs two characters
     ngram = NGram(rule, 2, order=3)
