@@ -78,7 +78,7 @@ def make_pdf(document, facts, warn):
             try:
                 pdf, lost = _compile(compiler, folder, source, facts["made"] is not None)
             except typst.TypstError as error:
-                number = _cell(source, error)
+                number = _cell(compiler, folder, source, error)
                 refused = _refused(compiler, folder, document.parts())
                 if not document.replace(refused) and not document.give_up(number, error.message):
                     where = "the title block or the template"
@@ -130,10 +130,20 @@ def _line(error):
     return int((re.findall(r"main\.typ:(\d+)", error.diagnostic or "") or [0])[0])
 
 
-def _cell(source, error):
-    """The number of the cell that an error is about, or 0."""
-    before = "\n".join(source.split("\n")[: _line(error)])
-    return int((re.findall(r"^// cell (\d+)$", before, re.M) or [0])[-1])
+def _cell(compiler, folder, source, error):
+    """The number of the first cell with which an error happens, or 0: Typst may say that it is in the next one."""
+    front, *cells = re.split(r"^(?=// cell \d+$)", source, flags=re.M)
+
+    def fails(count):
+        (folder / "main.typ").write_text(front + "".join(cells[:count]), encoding="utf-8")
+        try:
+            compiler.compile(str(folder / "main.typ"))
+        except typst.TypstError as other:
+            return other.message == error.message
+        return False
+
+    count = bisect.bisect_left(range(len(cells)), True, key=fails)
+    return int(re.match(r"// cell (\d+)", cells[count - 1])[1]) if count else 0
 
 
 def _refused(compiler, folder, parts):

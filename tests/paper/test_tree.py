@@ -224,6 +224,12 @@ def test_text_without_end_is_cut_and_says_so():
     assert "200 rows are left out here" in text_of(convert(shown(text_html=f"<table>{rows}</table>")))
 
 
+def test_any_number_of_long_words_and_controls_is_printed(caplog):
+    text = "\n".join(f"{number:03}{'x' * 40} \x01" for number in range(260))
+    made = words(text_of(convert(shown(text_plain=text))))
+    assert made.count("SOH") == 260 and made.count("x" * 40) > 255 and not caplog.text
+
+
 # ----- pictures
 
 
