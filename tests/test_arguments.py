@@ -29,7 +29,7 @@ def edit(notebook, source):
     nbformat.write(content, notebook)
 
 
-def test_every_parameter_of_the_notebook_is_one_of_the_command_in_two_spellings(notebook):
+def test_every_parameter_of_the_notebook_is_an_option_of_the_command_in_two_spellings(notebook):
     words = ["--book", "long.txt", "--author=a=b", "--recipe", "Adam 0.001, scaled", "--hidden-size=20"]
     parameters = {"book": str(notebook.parent / "long.txt"), "recipe": "Adam 0.001, scaled", "hidden_size": 20}
     assert read_arguments(words, notebook) == ("a=b", parameters)
@@ -57,7 +57,7 @@ def test_a_parameter_that_a_reader_adds_is_an_option_too(notebook):
         (["STEPS=1.5"], r"steps must be a whole number, 1 or more; it is 1\.5\."),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(words, sentence, notebook):
+def test_wrong_input_is_named_in_one_sentence(words, sentence, notebook):
     with pytest.raises((ValueError, OSError)) as complaint:
         read_arguments(words, notebook)
     assert re.fullmatch(sentence, str(complaint.value))

@@ -132,7 +132,7 @@ def test_a_network_that_cannot_be_saved_is_no_reason_to_lose_the_report(tmp_path
 
 @pytest.mark.parametrize("kwargs", [{}, {"order": "random", "batch_size": 3}, {"order": "chunks", "chunks": 5}])
 @pytest.mark.parametrize("kind", [rnn.Adam, rnn.AdaGrad])
-def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tmp_path, kwargs, kind):
+def test_a_run_that_was_interrupted_goes_on_to_the_same_numbers(tmp_path, kwargs, kind):
     path = tmp_path / "run.npz"
     whole = train(optimizer=kind, **kwargs)
     part = train(path, optimizer=interrupting(kind, 33), **kwargs)
@@ -240,7 +240,7 @@ def test_a_checkpoint_is_not_for_an_optimiser_that_has_trained_already(tmp_path)
         train(tmp_path / "run.npz", optimizer=lambda: used)
 
 
-def test_the_time_of_a_run_is_that_of_its_steps_without_its_samples_over_all_its_lives(tmp_path, monkeypatch):
+def test_the_time_of_a_run_counts_its_steps_and_not_its_samples_however_often_it_is_resumed(tmp_path, monkeypatch):
     clock, synthesize = [0.0], training.synthesize
 
     def slow(*args, **kwargs):
@@ -280,7 +280,7 @@ np.savez(sys.argv[3], params=result.params.flat, losses=result.losses, best=resu
 
 
 @pytest.mark.not_for_mutants
-def test_a_run_that_is_killed_twenty_times_comes_to_the_same_bits(tmp_path):
+def test_a_run_that_is_killed_twenty_times_ends_with_the_same_numbers(tmp_path):
     path, end = tmp_path / "run.npz", tmp_path / "end.npz"
     command = [sys.executable, "-c", CHILD, str(path), str(Path(__file__).parent), str(end)]
     rng, kills = np.random.default_rng(0), 0
@@ -386,7 +386,7 @@ def test_a_run_of_a_constant_learning_rate_is_carried_on_with_more_steps_or_epoc
     same(train(path, **constant, **longer), train(**constant, **longer))
 
 
-def test_a_run_along_a_cosine_can_not_be_made_longer_and_is_told_why(tmp_path):
+def test_a_run_along_a_cosine_cannot_be_made_longer_and_the_error_says_why(tmp_path):
     path = tmp_path / "run.npz"
     train(path)
     with pytest.raises(

@@ -261,7 +261,7 @@ def test_the_gradient_check_refuses_parameters_that_cannot_be_checked(course):
         check_gradients(params, *point, numerical={})
 
 
-def test_a_method_that_is_not_there_is_named_with_those_that_are(course):
+def test_an_unknown_method_is_named_with_the_known_ones(course):
     with pytest.raises(ValueError, match="no method 'forward': choose one of 'central', "):
         numerical_gradient(*course, method="forward", progress=False)
 

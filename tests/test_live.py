@@ -273,7 +273,7 @@ def test_characters_that_the_book_does_not_have_are_named_and_shown(everything, 
     assert tab.locator("#written").text_content() == "" and tab.locator("#go").inner_text() == "Write"
 
 
-def test_of_a_text_that_is_too_long_the_beginning_is_read_and_a_sentence_says_so(everything, opened):
+def test_only_the_beginning_of_a_text_that_is_too_long_is_read_and_a_sentence_says_so(everything, opened):
     from browser import playwright
 
     tab = opened(everything)

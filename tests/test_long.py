@@ -72,7 +72,7 @@ def test_a_part_can_be_measured_alone_and_what_is_there_is_kept(training, capsys
     assert after["other"]["seeds"]["0"]["bits"] > 0
 
 
-def test_a_part_that_is_not_there_is_named(training):
+def test_an_unknown_part_is_named(training):
     with pytest.raises(SystemExit, match="no part 'sizes': choose from reset, recipes"):
         training.main("recipes", "sizes")
 

@@ -69,7 +69,7 @@ def test_the_network_and_its_page_are_moved_and_named_where_the_notebook_keeps_t
     assert all((command.ROOT / "build" / name).read_text(encoding="utf-8") == "new" for name in names)
 
 
-def test_what_is_wrong_is_said_before_anything_is_made_or_imported(making):
+def test_wrong_input_is_named_before_anything_is_made_or_imported(making):
     assert main(["--book=nowhere.txt"]).startswith("There is no book at ")
     assert not making and not (command.ROOT / "build").exists()
     script = "import sys; from report.__main__ import main; main(['--book=nowhere.txt']); print(*sys.modules)"
@@ -90,7 +90,7 @@ def test_a_report_that_is_open_elsewhere_is_not_mixed_with_another(book, making,
     assert moved == ["lab4.pdf"]
 
 
-def test_of_two_runs_that_end_together_the_second_waits(book, making, tmp_path, monkeypatch):
+def test_the_second_of_two_runs_that_end_together_waits(book, making, tmp_path, monkeypatch):
     (tmp_path / "build").mkdir()
     other = sqlite3.connect(tmp_path / "build" / ".moving", isolation_level=None, check_same_thread=False)
     make = run.make_report
@@ -109,7 +109,7 @@ def test_of_two_runs_that_end_together_the_second_waits(book, making, tmp_path, 
     assert sorted(path.name for path in (tmp_path / "build").glob("lab4.*")) == ["lab4.ipynb", "lab4.pdf"]
 
 
-def test_a_folder_that_a_killed_run_has_left_goes_and_that_of_a_living_one_stays(book, making, tmp_path):
+def test_the_folder_of_a_killed_run_is_removed_and_that_of_a_living_one_stays(book, making, tmp_path):
     left = tmp_path / "build" / "report-left"
     left.mkdir(parents=True)
     (left / "lab4.ipynb").touch()

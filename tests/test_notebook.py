@@ -151,7 +151,7 @@ def run(cells, **names):
     return said
 
 
-def test_more_recipes_before_and_behind_change_no_sentence(monkeypatch):
+def test_more_recipes_before_and_after_change_no_sentence(monkeypatch):
     def outcomes(ways, seeds, *_):  # what a way comes to depends on its name alone
         return {name: [SimpleNamespace(bits=zlib.crc32(name.encode()) % 997)] for name in ways}
 
@@ -164,7 +164,7 @@ def test_more_recipes_before_and_behind_change_no_sentence(monkeypatch):
     assert said[0] == said[1] and len(said[0]) == 2 and "The best recipe" in said[0][1]
 
 
-def test_more_bugs_before_and_behind_change_no_sentence_but_their_number(monkeypatch, capsys):
+def test_more_bugs_before_and_after_change_no_sentence_but_their_number(monkeypatch, capsys):
     usual_point = rnn.init_params(VOCAB.size, 10), IDS[:25], IDS[1:26], np.zeros(10)
     numerical = {name: gradients.numerical_gradient(*usual_point, method=name) for name in ("central", "complex-step")}
     given = {"usual_point": usual_point, "numerical": numerical}
@@ -177,7 +177,7 @@ def test_more_bugs_before_and_behind_change_no_sentence_but_their_number(monkeyp
     assert said[0] == said[1] and printed[0] == printed[1] != ""
 
 
-def test_what_a_bench_has_no_figures_for_is_not_said_and_what_is_older_is_named():
+def test_a_missing_figure_of_the_bench_is_not_mentioned_and_an_older_one_is_named():
     bench = measured.speed() | {"older": {"rnn_core": "2026-11-28"}}
     for row in bench["turns"]:
         row["ratio"] = {

@@ -33,7 +33,7 @@ def test_what_runs_as_python_has_its_value_and_all_else_is_left_to_the_kernel(so
 
 
 @pytest.mark.parametrize("source", ["epochs = (3", "epochs = 'three", "epochs = 3 4\n%time 1"])
-def test_what_is_no_python_is_named_with_its_line(source, tmp_path):
+def test_invalid_python_is_named_with_its_line(source, tmp_path):
     with pytest.raises(
         ValueError, match=r"^The notebook's first cell of code is not Python: .*line 1: .epochs = .*\.$"
     ):
@@ -60,7 +60,7 @@ def test_the_cells_are_those_that_are_tagged_or_the_first_that_sets_a_parameter(
     assert parameter_cells([first]) == []
 
 
-def test_of_a_file_that_is_no_notebook_there_are_no_cells(tmp_path):
+def test_a_file_that_is_not_a_notebook_has_no_cells(tmp_path):
     file = tmp_path / "lab4.ipynb"
     for content in ({}, [], None, {"cells": []}):
         file.write_text(json.dumps(content), encoding="utf-8")

@@ -99,7 +99,7 @@ def test_a_bar_is_wiped_out_when_it_is_done_and_not_shown_at_all_if_it_should_no
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_takes_no_time_shows_no_bar(capsys, kernel):
+def test_work_that_takes_no_time_shows_no_bar(capsys, kernel):
     assert list(bar(range(3))) == [0, 1, 2]
     assert capsys.readouterr() == ("", "") and kernel.history == []
 
@@ -138,7 +138,7 @@ def test_without_tqdm_the_work_is_done_without_a_bar(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_in_a_notebook_each_drawing_takes_the_place_of_the_one_before_and_in_the_end_nothing_is_left(kernel, capsys):
+def test_in_a_notebook_each_drawing_replaces_the_one_before_and_in_the_end_nothing_is_left(kernel, capsys):
     for item in busy_bar(range(3), desc="<working>"):
         (shown,) = kernel.shown.values()
         assert f"{item}/3" in shown["text/plain"] and "&lt;working&gt;" in shown["text/html"]
@@ -154,7 +154,7 @@ def test_bars_in_turn_and_one_in_the_other_leave_nothing_in_a_notebook(kernel):
         assert kernel.shown == {}
 
 
-def test_what_else_a_cell_shows_stays(kernel):
+def test_other_outputs_of_a_cell_stay(kernel):
     kernel.print("before")
     for item in busy_bar(range(2)):
         kernel.print(item)
@@ -186,7 +186,7 @@ def test_a_bar_that_an_error_or_an_interrupt_ends_is_gone_at_once(kernel):
         assert kernel.shown == {} and caught.tb  # though the traceback is kept
 
 
-def test_the_page_shows_text_as_it_is_and_draws_what_is_known_of_the_curve():
+def test_the_html_shows_text_as_it_is_and_draws_the_known_part_of_the_curve():
     hostile = "</pre><script>alert(1)</script> $x$ & <b>"
     curve = np.r_[np.linspace(3, 1, 500), np.full(500, np.nan)]
     html = bar_html("50% <done>", View("", curve, hostile))
@@ -203,7 +203,7 @@ def test_a_curve_may_be_unknown_or_flat_or_short(curve):
     assert "nan" not in html and "inf" not in html
 
 
-def test_training_shows_its_latest_sample_and_the_same_bits_come_out(kernel, monkeypatch):
+def test_training_shows_its_latest_sample_and_learns_exactly_the_same(kernel, monkeypatch):
     whole = train(steps=40, samples=Samples(VOCAB, every=10, length=9))
     monkeypatch.setattr("lab.training.bar", busy_bar)
     result = train(steps=40, progress=True, samples=Samples(VOCAB, every=10, length=9))

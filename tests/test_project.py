@@ -82,7 +82,7 @@ def test_windows_runs_the_same_commands_as_the_makefile(name):
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="there is no git here")
-def test_git_leaves_out_what_a_run_makes_and_other_books_and_nothing_of_the_project(tmp_path):
+def test_git_ignores_other_books_and_what_a_run_makes_and_nothing_of_the_project(tmp_path):
     shutil.copy(ROOT / ".gitignore", tmp_path)
     own = ["data/the_drowned_bell.txt", "data/README.md", "lab4.ipynb", "lab/measured/best.npz", "report/lab4.pdf"]
     made = ["data/diary.txt", "data/more/a b.md", "build/lab4.pdf", "my.npz", "my.npz.checkpoint", "lab4.html"]

@@ -200,7 +200,7 @@ def test_every_program_runs(program, house):
     (house / "program.py").unlink()
 
 
-def test_commands_are_found_in_blocks_and_lines_and_python_is_none():
+def test_commands_are_found_in_blocks_and_lines_and_python_is_not_taken_for_one():
     text = (
         "Run `make` or `conda\nactivate x`, see `x.ipynb`, `make.bat`, `--to html`.\n\n    make report  # slow\n\n"
         "and\n\n    from a import b\n\n    c = b()\n\n```sh\n$ pytest\nnonsense --now\n```\n```python\nd e\n```\n"

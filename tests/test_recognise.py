@@ -49,7 +49,7 @@ def test_every_classic_bug_is_named_in_code_as_the_handout_asks_for(bug, mean, l
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_sum_in_place_of_a_mean_over_the_steps_is_named(layout):
+def test_a_sum_over_the_steps_in_place_of_a_mean_is_named(layout):
     problem = handout.make(T=6)
     summed, averaged = (handout.gradients(*problem, mean) for mean in (False, True))
     names = "array 0, array 1, array 2, array 3 and array 4" if layout == "unnamed" else "b, c, U, W and V"
@@ -108,7 +108,7 @@ def test_without_a_cause_the_pattern_of_what_is_wrong_says_where_to_look():
             assert said_of_handout(grads, problem, layout=layout).endswith(f"{words}.")
 
 
-def test_what_is_not_the_network_of_the_lab_is_said():
+def test_a_network_that_is_not_recognised_is_reported():
     network, X, Y, h0 = problem = handout.make()
     grads = handout.gradients(*problem, bug=0)
     unknown = "the network is not recognised: only simple changes were looked for."

@@ -362,7 +362,7 @@ def test_adagrad_is_its_formula():
 
 
 @pytest.mark.parametrize("kind", [rnn.AdaGrad, rnn.Adam])
-def test_an_optimiser_treats_every_piece_of_a_large_network_alike(kind):
+def test_an_optimiser_treats_all_pieces_of_a_large_network_alike(kind):
     grads = rnn.Params(20, 2000)
     grads.flat[:] = np.random.default_rng(0).normal(size=grads.flat.size)
     large, optimizer = rnn.Params(20, 2000), kind()

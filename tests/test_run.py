@@ -71,7 +71,7 @@ def test_the_notebook_may_have_been_saved_by_any_program(program, tmp_path, recw
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "null", '{"nbformat": 4, "nbformat_minor": 5}', "<<<<<<< HEAD"])
-def test_what_is_no_notebook_is_said_in_one_sentence(content, tmp_path):
+def test_a_file_that_is_not_a_notebook_is_named_in_one_sentence(content, tmp_path):
     (tmp_path / "lab4.ipynb").write_text(content, encoding="utf-8")
     with pytest.raises(Failed, match=r"^lab4\.ipynb is not a notebook: [^\n]+$"):
         read_notebook(tmp_path / "lab4.ipynb")

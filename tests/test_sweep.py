@@ -43,7 +43,7 @@ def test_a_recipe_can_read_any_book(recipe, length):
     assert Reading(np.zeros(length, int), **way["reading"]).steps_per_epoch >= 1
 
 
-def test_what_is_asked_for_takes_the_place_of_what_a_recipe_has():
+def test_what_is_asked_for_replaces_what_the_recipe_has():
     assert plan("best in a minute", 10**6, steps=7, hidden_size=5) | {"steps": 7, "hidden_size": 5} == plan(
         "best in a minute", 10**6, steps=7, hidden_size=5
     )
@@ -52,7 +52,7 @@ def test_what_is_asked_for_takes_the_place_of_what_a_recipe_has():
         plan("best", 1000)
 
 
-def test_a_twentieth_of_a_book_is_held_out_but_of_a_very_long_one_less():
+def test_a_twentieth_of_a_book_is_held_out_and_less_of_a_very_long_one():
     assert [held_out_length(length) for length in (2_100, 1_169_699, 10**8)] == [105, 58_485, 100_000]
 
 

@@ -37,7 +37,7 @@ def test_it_leaves_a_network_that_knows_what_it_needs_on_text_that_it_has_never_
     assert [path.name for path in out.parent.iterdir()] == ["fox.npz"]  # the checkpoint of a run that has ended is gone
 
 
-def test_of_the_networks_on_the_way_the_best_on_the_text_set_aside_is_kept(book, tmp_path, monkeypatch, capsys):
+def test_the_network_on_the_way_that_reads_the_text_set_aside_best_is_kept(book, tmp_path, monkeypatch, capsys):
     seen = []
     monkeypatch.setattr("lab.train.bits_side_by_side", lambda params, ids: seen.append(params) or abs(len(seen) - 3))
     main([str(book), f"--out={tmp_path / 'fox.npz'}", *FAST])

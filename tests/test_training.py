@@ -28,7 +28,7 @@ SAMPLED = {"steps": 60, "schedule": "cosine", "samples": Samples(VOCAB, 25, 20)}
 
 
 @given(st.integers(27, 400), st.integers(1, 5), st.integers(1, 4))
-def test_in_the_order_of_the_book_every_stream_reads_its_part_once(length, T, B):
+def test_every_stream_reads_its_part_once_in_the_order_of_the_book(length, T, B):
     starts, fresh = sequence_starts(length, T, B)
     np.testing.assert_array_equal(np.diff(starts, axis=0), T)
     np.testing.assert_array_equal(starts[0], length // B * np.arange(B))
@@ -37,7 +37,7 @@ def test_in_the_order_of_the_book_every_stream_reads_its_part_once(length, T, B)
 
 
 @given(st.integers(2, 9), st.integers(1, 3), st.integers(0, 99))
-def test_chunks_are_read_whole_each_once_in_another_order(chunks, B, seed):
+def test_each_chunk_is_read_once_as_a_whole_in_another_order(chunks, B, seed):
     B = min(B, chunks)
     starts, fresh = sequence_starts(400, 3, B, "chunks", chunks, np.random.default_rng(seed))
     first, size = starts[fresh].ravel(), (400 - 2) // chunks
@@ -516,7 +516,7 @@ def test_warnings_name_the_line_that_called_train(tmp_path):
     assert len(warned) == 3 and {warning.filename for warning in warned} == {__file__}
 
 
-def test_a_book_in_rows_is_told_how_many_and_how_long():
+def test_the_error_for_a_book_in_rows_says_how_many_and_how_long():
     with pytest.raises(ValueError) as refused:
         Reading(IDS.reshape(20, 45))
     assert str(refused.value) == "The book has 20 x 45 characters; sequences of 25 need at least 27, in one row."

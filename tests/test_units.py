@@ -21,7 +21,7 @@ def test_the_questions_are_about_places_in_quotations_words_and_lines():
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_of_all_units_the_one_that_was_made_for_a_question_is_found_whatever_its_sign(sign):
+def test_the_unit_that_was_made_for_a_question_is_found_whatever_its_sign(sign):
     rng = np.random.default_rng(0)
     text = "an early bird, A late worm, Yesterday afternoon. " * 20
     h = rng.uniform(-1, 1, (len(text), 5))

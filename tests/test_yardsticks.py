@@ -114,7 +114,7 @@ def test_without_rare_n_grams_probabilities_still_sum_to_1(text, order, least):
 
 
 @given(texts(), st.integers(1, 4))
-def test_n_grams_are_left_out_that_occur_less_often(text, least):
+def test_rare_n_grams_are_left_out(text, least):
     K, train, held_out = text
     whole = NGram(train, K, order=4)
     pruned = whole.pruned(least)

@@ -43,7 +43,7 @@ def test_wrong_code_loses_points_and_is_asked_for_the_cause(task):
         assert all(sentence.endswith("?") for sentence in failed.values()), failed
 
 
-def test_there_are_wrong_versions_enough():
+def test_there_are_enough_wrong_versions():
     assert len(CASES) >= 119 + 20
 
 

@@ -5,7 +5,7 @@ import pytest
 from classroom import command
 
 
-def test_what_is_built_is_what_the_command_line_says(tmp_path, monkeypatch, capsys):
+def test_the_command_line_says_what_is_built(tmp_path, monkeypatch, capsys):
     built = []
     monkeypatch.setattr(command, "build", lambda *arguments: built.append(arguments))
     monkeypatch.setattr(command, "FORMATS", {"otter": lambda *arguments: built.append(arguments)})
@@ -17,7 +17,7 @@ def test_what_is_built_is_what_the_command_line_says(tmp_path, monkeypatch, caps
 
 
 @pytest.mark.parametrize("word", ["LEVEL=3", "FORMAT=paper", "COLOUR=red"])
-def test_what_there_is_not_is_refused(word, capsys):
+def test_an_unknown_option_or_value_is_refused(word, capsys):
     with pytest.raises(SystemExit):
         command.main([word])
     assert "usage: python -m classroom" in capsys.readouterr().err

@@ -101,7 +101,7 @@ def test_a_loop_costs_its_time_only_once(monkeypatch):
             monkeypatch.setattr(student, "start", None)
 
 
-def test_a_file_that_can_not_be_run_is_said_once_for_all():
+def test_a_file_that_cannot_be_run_is_reported_once():
     with grade.Student("import numpy\n\nx = 1 / 0") as student:
         with pytest.raises(
             Wrong, match=r"^Nothing could be run: ZeroDivisionError: division by zero. Does rnn.py run by itself\?$"
@@ -166,7 +166,7 @@ def test_rnn_py_is_found_in_whatever_is_handed_in(tmp_path):
     assert grade.handed_in(tmp_path / "bob_rnn.py") == "d = 4"
 
 
-def test_of_a_notebook_what_it_defines_is_taken_and_nothing_is_run(tmp_path):
+def test_a_notebook_gives_what_it_defines_and_is_not_run(tmp_path):
     cells = [
         "%matplotlib inline\nimport numpy as np\nimport matplotlib.pyplot as plt\nfrom checks import check",
         "EPS = 1e-8\ndata = np.load('x')\n\n\ndef forward(params):\n    return EPS",
@@ -182,7 +182,7 @@ def test_of_a_notebook_what_it_defines_is_taken_and_nothing_is_run(tmp_path):
 
 @pytest.mark.parametrize("data", [b"PK\x05\x06" + bytes(18), b"PK\x03\x04 broken", b"", b"\xff\xfe"])
 @pytest.mark.parametrize("name", ["a.zip", "a.ipynb"])
-def test_a_hand_in_that_can_not_be_read_is_said_to_be_so(tmp_path, name, data):
+def test_a_hand_in_that_cannot_be_read_says_so(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ValueError, match=r"^The hand-in can't be read: |^There is neither rnn.py nor a notebook in"):
         grade.handed_in(tmp_path / name)

@@ -37,7 +37,7 @@ def test_a_generator_arrives_in_its_state():
 
 
 @pytest.mark.parametrize("value", [object(), print, np.array([None]), np.array(["text"]), {1: open}])
-def test_what_is_no_number_does_not_cross(value):
+def test_only_numbers_cross_the_pipe(value):
     with pytest.raises(TypeError):
         encode(value)
 
@@ -45,7 +45,7 @@ def test_what_is_no_number_does_not_cross(value):
 @pytest.mark.parametrize(
     "message", [{"rng": {}}, {"array": ["O", [1], "AAAA"]}, {"array": ["f8", [3], ""]}, {"run": 1}]
 )
-def test_a_false_message_is_refused(message):
+def test_a_malformed_message_is_refused(message):
     with pytest.raises((ValueError, TypeError, KeyError)):
         decode(message)
 

@@ -86,7 +86,7 @@ def test_a_loss_without_a_network_is_checked_as_well():
 
 
 @pytest.mark.parametrize(("factor", "computed"), [(2, 200), (3, 600)])
-def test_of_a_large_array_200_entries_are_computed_and_all_if_it_is_wrong(factor, computed):
+def test_200_entries_of_a_large_array_are_computed_and_all_if_it_is_wrong(factor, computed):
     w = np.random.default_rng(0).normal(size=(30, 20))
     (comparison,) = checked(lambda w: (w**2).sum(), w, factor * w).comparisons
     assert np.isfinite(comparison.numerical["params"]).sum() == computed
@@ -117,7 +117,7 @@ def test_a_tolerance_that_is_given_is_the_tolerance():
 
 
 @pytest.mark.parametrize("loss", [0.5, 3.0, 1e6])
-def test_what_rounding_explains_grows_with_the_loss(loss):
+def test_the_error_that_rounding_explains_grows_with_the_loss(loss):
     w = np.zeros(3)
     for function, unit in ((lambda w: loss + w.sum(), 1e-16), (lambda w: float(loss + w.sum()), 3e-11)):
         (comparison,) = checked(function, w, np.ones(3)).comparisons

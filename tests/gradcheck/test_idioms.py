@@ -115,7 +115,7 @@ def test_right_code_passes_in_whatever_holds_its_arrays(loss, params, gradients,
         assert [row.point for row in result] == ["as given"] * 4 + ["with larger weights"] * 4
 
 
-def test_what_is_left_out_or_changed_is_said():
+def test_a_remark_names_what_is_left_out_or_changed():
     said = [check(*HOLDERS[name][:3], progress=False).remarks for name in ("more than is asked", "an update inside")]
     assert said == [
         ("Left out: X, without a counterpart.",),
@@ -198,7 +198,7 @@ def test_a_first_state_that_is_not_handed_over_is_said_to_hide_bugs():
     assert not check(loss, W, lambda W, h: 0 * W, np.zeros(3), progress=False).passed
 
 
-def test_a_state_that_one_function_keeps_to_itself_is_left_as_it_is_in_all():
+def test_a_state_that_one_function_keeps_is_left_as_it_is_in_all():
     W, own = rng.normal(size=(3, 3)), rng.uniform(-1, 1, 3)
 
     def gradients(W, h):
@@ -216,7 +216,7 @@ def test_a_second_point_where_the_loss_is_not_defined_is_left_out():
     )
 
 
-def test_gradients_that_carry_a_state_of_their_own_on_are_found_out():
+def test_gradients_that_keep_a_state_of_their_own_are_found_out():
     state = np.zeros(3)
 
     def loss(W):

@@ -39,7 +39,7 @@ def test_a_script_and_a_notebook_keep_their_code(name):
     assert "hidden = 1" in getattr(exporters, name)(config=configured()).from_notebook_node(notebook())[0]
 
 
-def test_slides_are_one_a_section_and_scroll():
+def test_each_section_is_one_slide_that_scrolls():
     cells = [v4.new_markdown_cell(f"## {n}") for n in (1, 2)]
     for cell in cells:
         cell.metadata["slideshow"] = {"slide_type": "slide"}

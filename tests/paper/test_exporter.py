@@ -220,17 +220,17 @@ def printed(*pieces):
         "\x1b[99999999999A, \x1b[x": ", ",
     }.items(),
 )
-def test_of_printed_text_the_pdf_shows_what_a_terminal_shows_in_the_end(text, seen):
+def test_printed_text_is_what_a_terminal_shows_in_the_end(text, seen):
     assert printed(("stdout", text)) == [seen.rstrip(" ")]
 
 
-def test_pieces_of_one_stream_are_one_text_and_what_is_blank_is_not_printed():
+def test_pieces_of_one_stream_are_one_text_and_blank_ones_are_not_printed():
     pieces = [("stdout", "1%"), ("stdout", "\r2%"), ("stderr", "careful"), ("stdout", " \n\n"), ("stderr", "\r\r")]
     assert printed(*pieces) == ["2%", "careful"]
 
 
 @pytest.mark.parametrize("leave", [True, False])
-def test_of_progress_bars_the_pdf_shows_the_last_state_or_nothing(leave):
+def test_a_progress_bar_is_printed_in_its_last_state_or_not_at_all(leave):
     screen = io.StringIO()
     for _ in trange(3, desc="outer", leave=leave, file=screen, mininterval=0):
         for _ in tqdm("abc", desc="inner", leave=False, file=screen, mininterval=0):
@@ -262,7 +262,7 @@ def test_a_notebook_that_takes_gigabytes_says_so(monkeypatch, caplog):
     assert "4 cells take some 2 GB of memory" in caplog.text
 
 
-def test_of_an_animation_the_first_frame_is_printed():
+def test_an_animation_is_printed_as_its_first_frame():
     fig, ax = plt.subplots(figsize=(1, 1))
     (line,) = ax.plot([0, 1])
     page = FuncAnimation(fig, lambda _: (line,), frames=2).to_jshtml()
@@ -290,7 +290,7 @@ def test_a_picture_or_a_heading_that_is_not_there_is_named(caplog):
     assert "no such picture: no/such.png" in caplog.text and "no heading for the link to #nowhere" in caplog.text
 
 
-def test_a_picture_that_is_none_is_named_on_the_page(caplog):
+def test_a_broken_picture_is_named_on_the_page(caplog):
     output = v4.new_output("display_data", data={"image/png": "AAAA"})
     made = convert(v4.new_markdown_cell("Before."), v4.new_code_cell("bad", outputs=[output]))
     assert "Before." in text_of(made) and "No picture: data:image/png;base64,AAAA" in text_of(made)

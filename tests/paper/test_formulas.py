@@ -73,7 +73,7 @@ def test_what_mathjax_sets_typst_sets(tex, tmp_path):
     assert typst.compile(str(tmp_path / "main.typ"))
 
 
-def test_matrices_stand_where_they_stand():
+def test_matrices_and_aligned_rows_keep_their_places():
     matrix = r"\begin{matrix}1&2\\3&4\end{matrix}"
     assert one(f"A = {matrix}") == "$A = mat(delim: #none, 1, 2; 3, 4)$"
     assert one(rf"A = \left[{matrix}\right]") == '$A = mat(delim: "[", 1, 2; 3, 4)$'
@@ -82,7 +82,7 @@ def test_matrices_stand_where_they_stand():
     )
 
 
-def test_what_stands_below_stands_below():
+def test_what_stands_above_or_below_a_symbol_stays_there():
     assert (
         one(r"\underset{x}{\max} \overset{!}{=}") == "$attach(limits(#$max$), b: #$x$) attach(limits(#$=$), t: #$!$)$"
     )
@@ -94,7 +94,7 @@ def test_tags_are_the_numbers_of_equations():
     assert rows == '#lab.equations([$ a $], [$ = b $], "(1)", [$ c $], [$ = d $], "(2)", );'
 
 
-def test_what_cannot_be_read_is_told_from_what_is_empty():
+def test_an_unreadable_formula_differs_from_an_empty_one():
     assert translate([(r"\nonsense{x}", False), (r"\def\q{1}", False), ("x", False)]) == [None, "", "$x$"]
 
 

@@ -38,13 +38,13 @@ def test_metadata_that_can_be_used_is_used(metadata, caplog):
     assert not caplog.text
 
 
-def test_a_date_that_is_none_is_named_and_left_out(monkeypatch, caplog):
+def test_an_invalid_date_is_named_and_left_out(monkeypatch, caplog):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     assert convert(HELLO).metadata.creation_date is None
     assert "SOURCE_DATE_EPOCH is 'yesterday'" in caplog.text
 
 
-def test_paper_is_asked_for_in_any_letters():
+def test_the_name_of_the_paper_may_have_capitals():
     assert LabReportExporter(paper="US-Letter").paper == "us-letter"
 
 

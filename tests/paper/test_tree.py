@@ -55,7 +55,7 @@ def test_characters_stay_what_they_are():
     assert 'pip install --help, "it\'s" ... 5--6 -? C:\\dir @x #y // a--b' in made
 
 
-def test_dollars_that_are_none_of_a_formula_stay():
+def test_dollars_outside_formulas_stay():
     assert "costs $5 and $6" in text_of(convert(markdown(r"costs \$5 and \$6")))
 
 
@@ -209,14 +209,14 @@ def test_a_wide_formula_is_set_smaller_or_in_lines(tex, caplog):
         (rf"so $\frac{{{SUM}}}{{2}}$ is", False, "set very small"),
     ],
 )
-def test_what_no_line_holds_is_turned_or_named(tex, turned, warning, caplog):
+def test_a_formula_wider_than_a_line_is_turned_or_named(tex, turned, warning, caplog):
     made = convert(markdown(tex))
     boxes = [page.mediabox for page in made.pages]
     assert not ink(made) and any(box.width > box.height for box in boxes) == turned
     assert caplog.text.count(warning) == 1
 
 
-def test_text_without_end_is_cut_and_says_so():
+def test_very_long_text_is_cut_and_says_so():
     plain = convert(shown(text_plain="x" * 1_000_000 + "end"))
     assert "940,003 characters of 1,000,003 are left out here" in text_of(plain) and "end" in text_of(plain)
     assert "98,000 characters of 100,000 are left out here" in text_of(convert(markdown("y" * 100_000)))
@@ -255,14 +255,14 @@ def test_pictures_are_known_by_their_bytes(kind, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"<svg><nonsense", picture("PNG")[:60]])
-def test_a_picture_that_is_none_is_named_in_its_place(content, tmp_path, caplog):
+def test_a_broken_picture_is_named_in_its_place(content, tmp_path, caplog):
     (tmp_path / "bad.png").write_bytes(content)
     text = text_of(convert(markdown("Before.\n\n![A chart](bad.png)\n\nAfter."), path=tmp_path))
     assert "Before." in text and "No picture: bad.png A chart" in text and "After." in text
     assert "cell 1 (" in caplog.text
 
 
-def test_base64_that_is_none_is_named():
+def test_invalid_base64_is_named():
     assert "No picture" in text_of(convert(shown(image_png="%%%")))
 
 
@@ -357,7 +357,7 @@ def test_html_that_is_never_closed_ends_with_its_output():
     assert [word for word in text.split() if word in ("one", "two", "Three", "four")] == ["one", "two", "Three", "four"]
 
 
-def test_nesting_without_end_is_no_end():
+def test_deep_nesting_is_printed():
     assert "deep" in text_of(convert(markdown("<div>" * 3000 + "deep"), markdown(">" * 200 + "deep")))
 
 
