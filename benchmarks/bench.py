@@ -89,7 +89,7 @@ def compare(vocab, ids, able):
 
 
 def summary(turns):
-    """Of each contestant: the quartiles of its times, and of its ratios to rnn_core within a round."""
+    """For each contestant, the quartiles of its times, and of its ratios to rnn_core within a round."""
     return {
         "rounds": len(turns[BASE]),
         "us": {name: np.percentile(times, [25, 50, 75]).tolist() for name, times in turns.items()},
@@ -139,7 +139,7 @@ def check_and_write(vocab, ids):
 
 
 def peak_memory():
-    """Megabytes resident at most so far, in this process."""
+    """The peak resident size of this process so far, in megabytes."""
     import resource  # Windows has none
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
@@ -193,7 +193,7 @@ def autograd_error(vocab, ids):
 
 
 def keep_older(result, before):
-    """Add to a result what only the one before it has, since a library is missing now, with the day and the machine."""
+    """Add to a result the older figures of libraries that are missing now, with their day and machine."""
     when, older = f"{before['date']}, {before['processor']}", result["older"]
     rows = {(row["K"], row["dtype"], row["B"]): row for row in before["turns"]}
     for row in result["turns"]:

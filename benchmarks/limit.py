@@ -1,4 +1,4 @@
-"""What no update step of this design can be faster than: its NumPy calls, and the arithmetic in them.
+"""Lower bounds for the time of an update step of this design: its NumPy calls, and the arithmetic in them.
 
 Between the time of a step and that of its NumPy calls alone lies what Python does. Between that and the limits of the
 arithmetic, operations over the peak of a matrix product and bytes over the bandwidth of the memory, lies what many

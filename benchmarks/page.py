@@ -1,4 +1,4 @@
-"""Make the page of the benchmarks, README.md, and its figures of what `bench.py` and `training.py` measured."""
+"""Make the page of the benchmarks, README.md, and its figures from what `bench.py` and `training.py` measured."""
 
 import matplotlib.pyplot as plt
 from bench import GROWTH, HERE
@@ -58,7 +58,7 @@ def limit_rows(result):
 
 
 def targets(result):
-    """What was aimed at: (what, the aim, what was measured, whether it was met)."""
+    """The aims: (what, the aim, what was measured, whether it was met)."""
     small, double, large = turns_of(result, 79), turns_of(result, 79, "float64"), turns_of(result, 5000)
     rows = []
 

@@ -34,6 +34,6 @@ def course():
 
 @pytest.fixture(autouse=True)
 def unexpected_warnings(recwarn):
-    """Fail on warnings that a test does not wait for: where training warns, an error would not be seen, it goes on."""
+    """Fail on warnings that a test does not expect: training warns and goes on where an error would be lost."""
     yield
     assert not [warning for warning in recwarn if issubclass(warning.category, RuntimeWarning)]

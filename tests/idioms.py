@@ -46,7 +46,7 @@ def gradients_of_dict(net, X, Y, h0):
 
 
 class CharRNN:
-    """Weights as attributes, and things that are none."""
+    """Weights as attributes, beside other things."""
 
     def __init__(self, Wxh, Whh, Why, bh, by):
         self.Wxh, self.Whh, self.Why, self.bh, self.by = Wxh, Whh, Why, bh, by

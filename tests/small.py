@@ -41,7 +41,7 @@ def train(ids=IDS, params=None, optimizer=rnn.AdaGrad, **kwargs):
 
 
 def same(a, b):
-    """Two runs came to the same bits."""
+    """Make sure that two runs have exactly the same numbers."""
     for name in ("params", "best_params"):
         np.testing.assert_array_equal(getattr(a, name).flat, getattr(b, name).flat)
     for name in ("h", "best_h", "best_step", "losses", "smooth_losses"):
@@ -67,7 +67,7 @@ def interrupting(kind, at):
 
 
 class Breaker(rnn.AdaGrad):
-    """An optimiser that is given, or makes, numbers that are not finite in its fifth step."""
+    """An optimiser that gets, or makes, numbers that are not finite in its fifth step."""
 
     steps = 0
 

@@ -34,7 +34,7 @@ def shown(cell, change=str):
 
 
 def needed(cells):
-    """The tag that a cell needs, given what it came to in several runs; None if they are the same."""
+    """The tag that a cell needs, given its outputs in several runs; None if they are the same."""
     first, *others = cells
     for tag, change in ((None, str), (NUMBERS, without_numbers)):
         if all(shown(other, change) == shown(first, change) for other in others):

@@ -1,4 +1,4 @@
-"""The benchmark: its turns, what becomes of libraries that are missing, and the page that is made of it all."""
+"""The benchmark: its turns, the figures of missing libraries, and the page that it makes."""
 
 import copy
 import os

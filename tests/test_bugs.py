@@ -1,4 +1,4 @@
-"""The gallery of bugs: each is wrong, and stays one when the right code is rewritten, or says so."""
+"""The gallery of bugs: each is wrong, and if the right code is rewritten it stays wrong or says that it is lost."""
 
 import numpy as np
 import pytest

@@ -116,7 +116,7 @@ def test_the_complex_step_is_exact_where_central_differences_round(course):
 
 
 def test_extrapolation_takes_away_the_error_of_the_third_derivative():
-    """Which is large where the state is amplified from step to step."""
+    """It is large where the state is amplified from step to step."""
     rng = np.random.default_rng(0)
     point = rnn.init_params(8, 20, sigma=1), *rng.integers(0, 8, (2, 25)), rng.uniform(-1, 1, 20)
     exact = rnn.backward(*point[:3], rnn.forward(*point)).flat

@@ -1,4 +1,4 @@
-"""The house: imports run downward only, report -> lab -> rnn_core, and what one file uses of another is public."""
+"""The layers: imports run downward only, report -> lab -> rnn_core, and what one file uses of another is public."""
 
 import ast
 from itertools import chain
@@ -25,7 +25,7 @@ def read(*patterns):
 
 
 def room(module):
-    """The room that a module is in: of nested ones, the inner."""
+    """The layer that a module is in; if layers are nested, the inner one."""
     return max((name for name in FLOORS if f"{module}.".startswith(f"{name}.")), key=len)
 
 

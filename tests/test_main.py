@@ -183,7 +183,7 @@ def test_a_report_is_made_with_every_recipe(book, tmp_path, recipe):
 @pytest.mark.slow
 @pytest.mark.parametrize("ends", [b"\n", b"\r\n"], ids=["LF", "CR LF"])
 def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_lines_end_in(ends, tmp_path):
-    """In a checkout of its own, whose notebook another program has saved under the name of its kernel."""
+    """It is made in a checkout of its own, whose notebook another program has saved under the name of its kernel."""
     house = tmp_path / "a house"
     for name in ("lab", "report"):
         shutil.copytree(ROOT / name, house / name)

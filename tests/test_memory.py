@@ -32,7 +32,7 @@ def network(seed=0, sigma=0.5):
 
 
 def delay(steps):
-    """A network that says again what it read so many characters ago, out of two: a chain of that many units."""
+    """A network that repeats what it read that many characters ago, one of two: a chain of that many units."""
     params = rnn.Params(steps + 1, 2)
     params.W[np.arange(1, steps + 1), np.arange(steps)] = 3
     params.U[0] = -5, 5
@@ -166,7 +166,7 @@ def test_the_horizon_is_the_first_context_that_is_enough():
 
 
 def test_states_from_elsewhere_are_averaged():
-    """Of a latch that knows from its state alone which of two characters comes, half the states are wrong."""
+    """A latch knows from its state alone which of two characters comes; half the states are wrong."""
     latch, ids = rnn.Params(1, 2), np.repeat([0, 1], 400)
     latch.W[:], latch.U[:], latch.V[:, 0] = 4, [[-3, 3]], [-5, 5]
     alone = bits_by_context(latch, ids, np.array([-1.0]), longest=1, places=50, starts=1)
@@ -207,7 +207,7 @@ def test_a_text_that_does_not_repeat_has_no_cycle():
 
 
 def test_a_network_learns_100_characters_of_noise_by_heart():
-    """The quickest check that learning works: noise can be predicted only by who remembers it."""
+    """The quickest check that learning works: to predict noise, a network must remember it."""
     noise = np.random.default_rng(0).integers(0, VOCAB.size, 101)
     params = rnn.init_params(VOCAB.size, 100, scheme="orthogonal", dtype=np.float32)
     result = train(noise, params, partial(rnn.Adam, 0.002), steps=1500)

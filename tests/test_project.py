@@ -159,7 +159,7 @@ def test_the_notebook_was_run_once_from_top_to_bottom_and_keeps_no_log_of_it():
 
 
 def test_what_is_imported_is_declared():
-    """Nothing comes along by chance with another package, but for what an extra or Jupyter's own code brings."""
+    """No import relies on another package to bring it, except in an extra or through Jupyter's own code."""
     called = {"beautifulsoup4": "bs4", "pillow": "pil", "pypandoc-binary": "pypandoc", "ipython": "ipython"}
     declared = {called.get(name, name.replace("-", "_")) for name in requirement_names(project()["dependencies"])}
     optional = {"torch", "jax", "numba", "distributed", "playwright"}

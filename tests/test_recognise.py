@@ -1,4 +1,4 @@
-"""What a check says of wrong gradients of this lab's network: the cause, and no other."""
+"""A check of wrong gradients of this lab's network names the cause, and no other."""
 
 import handout
 import numpy as np
@@ -19,7 +19,7 @@ LAYOUTS = ["columns", "rows", "unnamed", "numbers"]
 
 
 def said_of_handout(grads, problem, mean=False, layout="columns", **kwargs):
-    """Of gradients of the handout's network, in columns, which are laid out in another way."""
+    """A check of the handout's network, in columns, with its gradients in another layout."""
     network, X, Y, h0 = problem
 
     def loss(p):
@@ -152,7 +152,7 @@ def test_what_is_said_of_several_points_holds_at_all_of_them():
     calls = []
 
     def inconsistent(*point):
-        """A factor that is another one at each point."""
+        """A factor that differs from point to point."""
         calls.append(point)
         grads = rnn.backward(*point)
         return grads.like(grads.flat * (len(calls) + 1))

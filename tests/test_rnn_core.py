@@ -1,4 +1,4 @@
-"""The network: laws (hypothesis), gradients, optimisers, writing, and what bad input is told."""
+"""The network: laws (hypothesis), gradients, optimisers, writing, and the errors for bad input."""
 
 import copy
 import pickle

@@ -57,7 +57,7 @@ def test_a_twentieth_of_a_book_is_held_out_and_less_of_a_very_long_one():
 
 
 def agree(a, b):
-    """Two outcomes are the same but for the time that they took."""
+    """Make sure that two outcomes are the same but for the time that they took."""
     np.testing.assert_array_equal(a.params.flat, b.params.flat)
     np.testing.assert_array_equal(a.smooth_losses, b.smooth_losses)
     assert (a.lowest, a.bits) == (b.lowest, b.bits)

@@ -1,4 +1,4 @@
-"""The tags of cells whose outputs differ between processors: what each lets pass, and what not."""
+"""The tags of cells whose outputs differ between processors: what each lets pass, and what it does not."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Training: what is read, the loop, and what ends it. What was learned until then is never lost."""
+"""Training: the sequences, the loop, and what ends it. What was learned until then is never lost."""
 
 import io
 import itertools
@@ -155,7 +155,7 @@ def test_the_smooth_loss_is_the_moving_average_of_the_loss():
 
 def test_the_best_parameters_are_those_at_the_lowest_smooth_loss():
     class Turning(rnn.AdaGrad):
-        """Learns for 30 steps, and from then on the contrary."""
+        """It learns for 30 steps, and then unlearns."""
 
         steps = 0
 
