@@ -1,7 +1,7 @@
 """The same training in every library that `bench.py` compares.
 
-Each `with_...` makes, for a book of K characters, B and a dtype, a function (steps) -> (losses, seconds) that starts
-anew each time.
+Each `with_...` makes a function (steps) -> (losses, seconds), for a book of K characters, B and a dtype. Each call
+starts anew.
 """
 
 import sys
@@ -182,7 +182,7 @@ CONTESTANTS = {  # how each is made
 
 
 def contestants(vocab, K, ids, B, dtype, able):
-    """Those that take part: a function (steps) -> (losses, seconds) of each."""
+    """The contestants that take part: by name, a function (steps) -> (losses, seconds)."""
     ladder = rungs(vocab, ids, M, T, dtype=dtype) if B == 1 and K == vocab.size else {}
     libraries = {
         name: make(K, ids, B, dtype)
@@ -196,8 +196,8 @@ def available(vocab, ids):
     """The names of the contestants that can run here, after proof that all do the same work.
 
     In float64 and from the same start, the losses of the first steps must be those of rnn_core to 1e-4: rounding grows
-    from step to step, mistakes would show at once. Compiling takes long, so that is done for float32 alone, and for
-    the book.
+    from step to step, but mistakes would show at once. Compiling takes long, so it is done only for float32 and the
+    book.
     """
     able, many = [], book_of(500)
     for name, make in CONTESTANTS.items():
@@ -229,6 +229,6 @@ def available(vocab, ids):
 
 
 def book_of(K, length=200_000):
-    """A book of so many characters, of which the n-th occurs about 1 / n as often as the first, in any order."""
+    """A book of this length in random order, whose n-th character occurs about 1 / n as often as the first."""
     rng, p = np.random.default_rng(0), 1 / np.arange(1, K + 1)
     return rng.permutation(K)[rng.choice(K, length, p=p / p.sum())].astype(np.uint16)

@@ -3,9 +3,9 @@
     python benchmarks/training.py                  all parts, over half an hour on two cores
     python benchmarks/training.py reset lengths    these two
 
-What every run came to is in lab/measured/training.json as soon as the run ends, with its setting, its seed and the
-machine; the report reads it from there. What was measured with the same setting is kept: take it out of the file to
-measure it anew. The best recipe leaves its parameters, too, in best.npz beside it.
+The result of every run is in lab/measured/training.json as soon as the run ends, with its setting, its seed and the
+machine; the report reads it from there. Results with the same setting are kept: to measure one anew, take it out of the
+file. The parameters of the best recipe are in best.npz beside it.
 """
 
 import json
@@ -37,12 +37,12 @@ def three_times(ids):
 
 
 def beginning(ids):
-    """As much as 10,000 steps of 25 characters read."""
+    """The characters that 10,000 steps of 25 read."""
     return ids[:250_001]
 
 
 def forget(params, x, y, fwd):
-    """The right gradient; but it sets the state that is carried on to zero."""
+    """The right gradient, but the state that is carried on is set to zero."""
     grads = rnn.backward(params, x, y, fwd)
     fwd.h[-1] = 0
     return grads
@@ -138,7 +138,7 @@ PARTS = {  # for each way to train: the arguments of `lab.sweep.run` and, under 
 
 
 def seeds(part, name):
-    """From which seeds a way is measured: five, if its setting does not say how many."""
+    """The seeds that a way is measured from: five, if its setting does not say how many."""
     return range(PARTS[part][name].get("seeds", 5))
 
 
@@ -218,7 +218,7 @@ def ppmd():
 
 
 def measure(part, name, seed):
-    """What one run comes to: a dict of numbers and lists."""
+    """The result of one run: a dict of numbers and lists."""
     vocab, ids, held_out_ids = data()
     setting = {key: value for key, value in PARTS[part][name].items() if key != "seeds"}
     text, hidden_size = setting.pop("text", np.asarray), setting.pop("hidden_size", 100)
@@ -262,7 +262,7 @@ def main(*parts):
     stored = json.loads(LONG_RUNS.read_text(encoding="utf-8")) if LONG_RUNS.exists() else {}
 
     def kept(part, name):
-        """What was measured with the same setting."""
+        """The stored results with the same setting."""
         way, setting = stored.get(part, {}).get("ways", {}).get(name, {}), described(PARTS[part][name])
         return way if way.get("setting") == setting else {"setting": setting, "seeds": {}}
 

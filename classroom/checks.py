@@ -99,7 +99,7 @@ def guarded(code):
 
 
 def number(value, what):
-    """A student's number as one: arrays with a single entry pass."""
+    """A student's value as a number; an array with a single entry is one, too."""
     require(np.size(value) == 1 and np.asarray(value).dtype.kind in "iufc", f"{what} must be one number. What is it?")
     return np.reshape(value, ())[()]
 
@@ -204,7 +204,7 @@ def log_odds(code, at):
 
 
 def constant_in_c(code, at):
-    """SoftMax does not see a constant."""
+    """Adding a constant to all outputs changes no probability."""
     *others, c = at.params
     L, M = (run(code, [*others, c + shift], *at[1:4]).L for shift in (0.0, 3.0))
     require(
@@ -453,7 +453,7 @@ def clipped(code, at):
 
 
 def in_place(code, at):
-    """Gradients stay, params and G change."""
+    """Gradients stay as they are; params and G change in place."""
     params, memory, g = copy.deepcopy(at.params), zeros(at.params), drawn(at, 1)
     g[0][0, 0] = 9.0
     before = copy.deepcopy(g)
@@ -508,7 +508,7 @@ def feeds_back(code, at):
 
 
 def keeps_state(code, at):
-    """A network whose state goes to and fro; W is symmetric, so that it may be transposed."""
+    """A network whose state goes to and fro; W is symmetric, so a transposed one passes."""
     W, U, V, b, c = zeros(at.params)
     W[:2, :2] = [[0, 6], [6, 0]]
     V[:2, :2] = 60 * np.eye(2)
@@ -806,7 +806,7 @@ def score(task, code):
 
 
 def check(task, code):
-    """As `score`, but it returns nothing; a function that is given need not be checked."""
+    """As `score`, but it returns nothing. A given function need not be checked."""
     if task in LEVELS[LEVEL]:
         score(task, code)
     else:

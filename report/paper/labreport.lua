@@ -1,5 +1,5 @@
--- What pandoc's tree needs for Typst: source that was made before goes through as it is, and characters stay what they
--- are, whatever they would mean in Typst.
+-- Prepare pandoc's tree for Typst: Typst source passes through unchanged, and all other characters stay what they are,
+-- whatever they would mean in Typst.
 
 local function raw(kind)
   return function(element)
