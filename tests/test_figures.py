@@ -58,6 +58,30 @@ def test_the_unrolled_network_names_everything_in_equation_1(drawn):
     assert {"U", "V", "W", "h_0", "h_1", "h_T", "x_1", "x_T", "p_1", "p_T"} <= names
 
 
+def test_the_arrows_of_the_unrolled_network_go_from_rim_to_rim(drawn):
+    (ax,) = drawn(figures.unrolled)
+    centres = [circle.center for circle in ax.patches]
+    nodes = {
+        text.get_text().strip("$"): np.array(text.get_position()) for text in ax.texts if text.get_position() in centres
+    }
+    arrows = [(np.array(text.xyann), np.array(text.xy)) for text in ax.texts if hasattr(text, "xyann")]
+    found = []
+    for ends in arrows:
+        away = [{name: np.hypot(*(end - centre)) for name, centre in nodes.items()} for end in ends]
+        found.append(tuple(min(of_end, key=of_end.get) for of_end in away))
+        touches = np.isclose([min(of_end.values()) for of_end in away], 0.25)
+        assert touches.any() and touches.all() == (found[-1][0] != found[-1][1])  # those at the dots have a free end
+    across = [("h_0", "h_1"), ("h_1", "h_2"), ("h_2", "h_3"), ("h_3", "h_3"), ("h_T", "h_T")]
+    assert sorted(found) == sorted([*across, *((f"{a}_{t}", f"{b}_{t}") for a, b in ("xh", "hp") for t in "123T")])
+    letters = [np.array(text.get_position()) for text in ax.texts if text.get_text() in ("$U$", "$V$", "$W$")]
+    assert all(min(np.hypot(*(letter - (a + b) / 2)) for a, b in arrows) < 0.2 for letter in letters)
+
+
+def scales(*axes):
+    """The scales of these axes, x and y of each."""
+    return [(ax.get_xscale(), ax.get_yscale()) for ax in axes]
+
+
 def errors(ax):
     """What the error bars show: [(positions, lowest, highest)] along the y axis, or along the x axis of bars."""
     return [container.lines[2][0].get_segments() for container in ax.containers if hasattr(container, "lines")]
@@ -80,6 +104,8 @@ def test_memory_has_a_panel_for_each_question(drawn):
     assert {tuple(corner) for corner in middle.collections[0].get_paths()[0].vertices} >= {(1, 0.3), (1, 0.6)}
     assert right.lines[0].get_xydata().tolist() == pytest.approx(np.array([[5, 2.4], [25, 2.2]]))
     np.testing.assert_allclose(errors(right)[0][0], [[5, 2.4 - 0.1 * 2**0.5], [5, 2.4 + 0.1 * 2**0.5]])
+    assert scales(left, middle, right) == [("log", "linear"), ("linear", "log"), ("log", "linear")]
+    assert left.xaxis.get_major_formatter()(16) == right.xaxis.get_major_formatter()(16) == "16"
 
 
 def test_the_start_has_the_curves_of_one_seed_and_a_point_for_every_run(drawn):
@@ -91,6 +117,8 @@ def test_the_start_has_the_curves_of_one_seed_and_a_point_for_every_run(drawn):
     curve, *epochs = left.lines
     assert curve.get_xydata().tolist() == [[10, 45], [20, 40], [30, 39]]  # not the first steep part
     assert [line.get_xdata()[0] for line in epochs] == [20, 40]
+    assert [(text.get_text(), text.xy[0]) for text in left.texts] == [("epoch 2", 20), ("epoch 3", 40)]
+    assert left.get_ylim()[1] > 45.5 and right.xaxis.get_major_formatter()(0.9) == "90%"
     assert lines(right) == {"reset": ([0.9, 0.7], [2.5, 2.4]), "G from 10": ([0.2, 0.1], [2.3, 2.2])}
     assert labels(left) == ["reset", "G from 10"]
     assert len({line.get_color() for line in right.lines}) == 2 and curve.get_color() == right.lines[0].get_color()
@@ -108,14 +136,20 @@ def test_weights_are_pairs_of_bars_and_a_curve_for_each_way(drawn):
         trained.errorbar.lines[2][0].get_segments()[0][:, 0], 2.5 + np.array([-1, 1]) * 0.1 * 2**0.5
     )
     assert [text.get_text() for text in left.get_yticklabels()] == list(pairs)
-    assert left.lines[-1].get_xdata()[0] == 3.4 or 3.4 in [line.get_xdata()[0] for line in left.lines]
+    assert list(left.get_yticks()) == [0, 1] and left.yaxis_inverted()
+    (without,) = [line for line in left.lines if line.get_label() == "without $W$"]
+    assert set(without.get_xdata()) == {3.4} and left.get_xlim()[1] > 3.4
+    assert scales(left, right) == [("linear", "linear"), ("log", "linear")]
     assert right.lines[0].get_xydata().tolist() == pytest.approx(np.array([[0.1, 2.7], [1.0, 2.5]]))
     np.testing.assert_allclose(errors(right)[0][1][:, 1], 2.5 + np.array([-1, 1]) * 0.1 * 2**0.5)
 
 
 def test_the_step_sizes_are_on_both_axes(drawn):
-    for ax in drawn(figures.step_sizes, {"central": [1e-5, 1e-6]}, {"central": [1e-9, 0]}):
+    axes = drawn(figures.step_sizes, {"central": [1e-5, 1e-6]}, {"central": [1e-9, 0]})
+    for ax in axes:
         assert lines(ax) == {"central": ([1e-5, 1e-6], [1e-9, 1e-17])}
+    assert scales(*axes) == [("log", "log")] * 2 and axes[0].get_ylim() == axes[1].get_ylim()
+    assert axes[1].get_xlim()[0] < 1e-300 < axes[0].get_xlim()[0]  # the complex step has no smallest size
 
 
 def test_the_smooth_loss_is_close_up_beside_the_text_held_out_in_one_unit(drawn):
@@ -132,7 +166,20 @@ def test_the_smooth_loss_is_close_up_beside_the_text_held_out_in_one_unit(drawn)
     close.figure.draw_without_rendering()
     assert per_character.get_ylabel() == "bits per character"
     assert list(per_character.get_ylim()) == pytest.approx([loss / nats for loss in close.get_ylim()])
+    places = [ax.transData.transform((0, value))[1] for ax, value in ((close, 3.0 * nats), (per_character, 3.0))]
+    assert places[0] == pytest.approx(places[1])  # 3 bits a character stand where their nats a sequence do
     assert labels(close) == ["text held out", "smooth loss"]
+    assert [(text.get_text(), text.xy[0]) for text in close.texts] == [("epoch 2", 10), ("epoch 3", 20)]
+    shown = np.r_[(losses - 1)[2:], 3.0 * nats, 2.9 * nats]  # the steep beginning is in the left panel only
+    assert close.get_ylim()[0] < shown.min() and shown.max() < close.get_ylim()[1] < 1.2 * shown.max()
+    assert whole.get_ylim()[0] == 0 and losses[0] - 1 < whole.get_ylim()[1]
+
+
+def test_of_a_long_run_a_few_thousand_steps_are_drawn_from_first_to_last(drawn):
+    losses = np.linspace(100, 50, 20_000)
+    run = Training(None, None, losses, losses, None, None, done=20_000)
+    whole, _ = drawn(figures.smooth_loss, run, [(20_000, 3.0)], 15_000, 25)
+    assert lines(whole)["smooth loss"] == (list(range(0, 20_000, 5)), losses[::5].tolist())
 
 
 def test_without_a_step_done_the_smooth_loss_can_be_drawn(drawn):
@@ -154,7 +201,11 @@ def test_models_stand_in_order_and_beside_the_numbers_that_they_keep(drawn):
     (network,) = right.containers
     assert network.lines[0].get_xydata().tolist() == [[4000, 2.5], [9000, 2.0]]
     np.testing.assert_allclose(errors(right)[0][0][:, 1], 2.5 + np.array([-1, 1]) * 0.1 * 2**0.5)
-    assert [text.get_text() for text in right.texts] == ["1", "2"]
+    assert [(text.get_text(), text.xy) for text in right.texts] == [("1", (79, 4.4)), ("2", (2079, 3.4))]
+    assert [patch.get_y() + patch.get_height() / 2 for patch in left.patches] == pytest.approx([0, 1, 2])
+    numbers = [(text.get_text(), text.xy) for text in left.texts]
+    assert numbers == [("6.00", (6.0, 0)), ("2.50", (2.5, 1)), ("1.70", (1.7, 2))] and left.yaxis_inverted()
+    assert scales(left, right) == [("linear", "linear"), ("log", "linear")]
 
 
 def test_speed_is_a_bar_for_each_library_and_batch_of_one_type(drawn):
@@ -166,3 +217,13 @@ def test_speed_is_a_bar_for_each_library_and_batch_of_one_type(drawn):
     ax = figures.speed_bars(turns).axes[0]
     assert [patch.get_width() for patch in ax.patches] == [6, 0.9, 3]
     assert labels(ax) == ["B = 1", "B = 16"]
+    torch, jax, torch_16 = (patch.get_y() + patch.get_height() / 2 for patch in ax.patches)
+    assert torch < torch_16 < jax and ax.yaxis_inverted()  # a library's bars stand together, in the order of the turns
+    assert list(ax.get_yticks()) == pytest.approx([(torch + torch_16) / 2, jax])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["PyTorch", "JAX"]
+    whiskers = [[[5, torch], [7, torch]], [[0.8, jax], [1, jax]], [[2, torch_16], [4, torch_16]]]
+    np.testing.assert_allclose(np.concatenate(errors(ax)), whiskers)
+    numbers = [(text.get_text(), *text.xy) for text in ax.texts]
+    assert numbers == [("6.00", 7, torch), ("0.90", 1, jax), ("3.00", 4, torch_16)]
+    assert scales(ax) == [("log", "linear")] and ax.get_xlim()[1] > 7
+    assert [list(line.get_xdata()) for line in ax.lines] == [[1, 1]]  # rnn_core itself

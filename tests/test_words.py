@@ -44,6 +44,22 @@ def test_names_are_capitalised_inside_sentences_and_never_written_small():
     assert main_names("漢字 " * 50) == main_names("") == []
 
 
+@pytest.mark.parametrize(
+    ("word", "times", "small", "found"),
+    [
+        ("Ann", 3, 0, True),
+        ("Al", 9, 0, False),  # two letters
+        ("Ann", 2, 0, False),  # twice
+        ("Rose", 21, 1, True),
+        ("Rose", 20, 1, False),  # one in twenty is the flower
+        ("BBC", 9, 0, False),
+    ],
+)
+def test_a_name_has_three_letters_occurs_three_times_and_is_hardly_ever_a_common_word(word, times, small, found):
+    book = f"so {word} " * times + f"{word.lower()} " * small
+    assert main_names(book) == [word] * found
+
+
 def test_a_word_set_is_in_lower_case():
     assert word_set("The bell, the BELL rang.") == {"the", "bell", "rang"}
 
@@ -66,6 +82,8 @@ def test_the_first_long_word_that_is_known_is_found_as_it_is_written():
         ('He "I see\n" said. "Yes," she', '"Yes,"'),
         ("He “I see,” said", "“I see,”"),
         ('a "b" c', None),
+        ('"ab" c', '"ab"'),
+        ('"' + 80 * "x" + '"', '"' + 80 * "x" + '"'),
         ('"' + 81 * "x" + '"', None),
         ('"never closed', None),
     ],
@@ -81,6 +99,7 @@ def test_a_near_miss_is_one_letter_from_a_word(miss):
 
 def test_a_word_two_letters_away_or_known_or_short_is_no_near_miss():
     assert found_in.near_miss("thxxe there th", KNOWN) is None
+    assert found_in.near_miss("wrin Thare", KNOWN) == ("Thare", "there")  # five letters, if nothing else is asked
 
 
 def test_the_first_sample_in_which_something_is_found_has_its_step():
