@@ -752,7 +752,7 @@ def draw(p, u, temperature=1.0, top_p=1.0):
     if not 0 <= temperature < np.inf:
         raise ValueError(f"temperature must be 0 (the most probable character) or more, not {temperature}.")
     if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1 (all characters), it is {top_p}.")
+        raise ValueError(f"top_p must be above 0 and at most 1 (all characters), not {top_p}.")
     p = np.asarray(p, np.float64)
     if temperature == 0:
         return p.argmax(axis=-1)

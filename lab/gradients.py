@@ -59,7 +59,7 @@ def numerical_gradient(params, x, y, h0, eps=None, method="central", entries=Non
     default_eps, dtype, *_ = choose("method", method, METHODS)
     eps = default_eps if eps is None else eps
     if not 0 < eps < np.inf:
-        raise ValueError(f"eps must be above 0 and finite, it is {eps}: leave it out for {default_eps}.")
+        raise ValueError(f"eps must be above 0 and finite, not {eps}: leave it out for {default_eps}.")
     check_entries(entries)
     check_values(named(params))
     x, y, h0 = map(np.asarray, (x, y, h0))

@@ -381,7 +381,7 @@ def _checked(params, reading, epochs, steps, optimizer, schedule, clip, samples)
     """The number of steps, the optimiser and the schedule, or one sentence about what is wrong."""
     _check_whole(epochs=epochs, steps=steps)
     if not clip > 0:
-        raise ValueError(f"clip must be above 0 (np.inf does not clip), it is {clip}.")
+        raise ValueError(f"clip must be above 0 (np.inf does not clip), not {clip}.")
     check_ids(reading.ids, params.vocab_size, "the book")
     params.check(samples and samples.vocab)
     if samples:

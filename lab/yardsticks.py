@@ -99,7 +99,7 @@ class NGram:
 
     def __init__(self, ids, vocab_size, order=5):
         if order < 0:
-            raise ValueError(f"order must be 0 (uniform) or more, it is {order}.")
+            raise ValueError(f"order must be 0 (uniform) or more, not {order}.")
         self.vocab_size, self.levels = vocab_size, []
         ids = self._checked(ids)
         number, contexts = np.zeros(len(ids) + 1, np.int64), 1  # n = 0: the empty context, number 0, is everywhere

@@ -57,7 +57,7 @@ def check_parameters(book, recipe, **others):
         A parameter is of the wrong kind; the message names it.
     """
     if not isinstance(book, str | Path):
-        raise ValueError(f"book must be the path of a text file, it is {book!r}.")
+        raise ValueError(f"book must be the path of a text file, not {book!r}.")
     choose("recipe", recipe, RECIPES)
     for name, number in others.items():
         least = 0 if name == "seed" else 1

@@ -512,8 +512,8 @@ TEMPERATURE = "temperature must be 0 (the most probable character) or more, not"
         ({"temperature": -0.1}, f"{TEMPERATURE} -0.1."),
         ({"temperature": np.nan}, f"{TEMPERATURE} nan."),
         ({"temperature": np.inf}, f"{TEMPERATURE} inf."),
-        ({"top_p": 0}, "top_p must be above 0 and at most 1 (all characters), it is 0."),
-        ({"top_p": 1.1}, "top_p must be above 0 and at most 1 (all characters), it is 1.1."),
+        ({"top_p": 0}, "top_p must be above 0 and at most 1 (all characters), not 0."),
+        ({"top_p": 1.1}, "top_p must be above 0 and at most 1 (all characters), not 1.1."),
         ({"h0": np.zeros(3)}, "h0 must have the shape (8,); this one has (3,)."),
         (
             {"h0": np.full(8, np.nan)},

@@ -69,7 +69,7 @@ def test_texts_of_a_book_are_listed_with_exactly_their_characters():
         ({"epochs": "3"}, "epochs must be a whole number, 1 or more; it is '3'"),
         ({"epochs": True}, "epochs must be a whole number, 1 or more; it is True"),
         ({"steps": 0}, "steps must be a whole number, 1 or more; it is 0"),
-        ({"book": 3}, "book must be the path of a text file, it is 3"),
+        ({"book": 3}, "book must be the path of a text file, not 3"),
         ({"recipe": "SGD"}, "no recipe 'SGD': choose one of 'AdaGrad 0.1, N"),
     ],
 )

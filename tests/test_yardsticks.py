@@ -192,7 +192,7 @@ def test_a_tiny_text_has_only_the_orders_that_fit_into_it(train):
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="it is -1"):
+    with pytest.raises(ValueError, match="not -1"):
         NGram([0, 1], 2, order=-1)
     with pytest.raises(IndexError, match="from 0 to 1, these are from 0 to 2"):
         NGram([0, 2], 2)

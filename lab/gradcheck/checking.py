@@ -90,9 +90,7 @@ def check(
     'params is wrong: 0.5 times what is right.'
     """
     if not callable(loss):
-        raise ValueError(
-            f"loss must be a function of params that returns the loss, it is of type {type(loss).__name__}."
-        )
+        raise ValueError(f"loss must be a function of params that returns the loss, not of type {type(loss).__name__}.")
     check_entries(entries)
     check_tolerance(tolerance)
     code, options = _Code(loss, gradients, forward), _Options(entries, tolerance, progress, np.random.default_rng(seed))

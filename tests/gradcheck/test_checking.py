@@ -190,7 +190,7 @@ def test_the_arguments_of_a_check_are_checked():
     for loss, kwargs, complaint in (
         *((squares, {"entries": it}, f"{ENTRIES}{it!r}.") for it in (0, 1.5, "all")),
         *((squares, {"tolerance": it}, f"{TOLERANCE}{it!r}.") for it in (-1, np.nan, np.inf, "1e-5")),
-        (3.5, {}, "loss must be a function of params that returns the loss, it is of type float."),
+        (3.5, {}, "loss must be a function of params that returns the loss, not of type float."),
     ):
         with pytest.raises(ValueError) as refused:
             checked(loss, {"w": w}, {"w": w}, **kwargs)
