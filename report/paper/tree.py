@@ -307,6 +307,10 @@ class Document:
             place = "inset" if others and element.parent.name not in ("section", "div", "center") else "picture"
             image = f"image({quote(name)}, alt: {quote(alt or 'Nobody has described this picture.')}{_width(element)})"
             element.replace_with(_raw(f"#lab.{place}({image});", alt, instead=missing))
+        for element in self.soup.select('[data-typst^="#lab.inset("], [data-typst^="#lab.missing("]'):
+            # No line begins with a colon, say, not even after a picture as wide as the line: so it is not the first
+            if isinstance(after := element.next_sibling, NavigableString) and (text := after.lstrip()):
+                after.replace_with(after[: -len(text)], _raw("#box();", ""), text)
 
     def load(self, url):
         """The bytes of a picture: in the URL itself, or in a file of the notebook's folder."""

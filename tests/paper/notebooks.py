@@ -3,10 +3,14 @@
 import base64
 import io
 import re
+import tempfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pypdf
 import pytest
+import typst
 from nbformat import v4
 from PIL import Image
 from traitlets.config import Config
@@ -155,11 +159,25 @@ def words(text):
 
 
 def convert(*cells, exporter=None, path="", **metadata):
-    """The PDF of a notebook with these cells, that lies in a folder."""
+    """The PDF of a notebook with these cells, that lies in a folder; all of it is on the page."""
     nb = v4.new_notebook(cells=list(cells))
     nb.metadata.update(metadata)
     pdf, _ = (exporter or LabReportExporter()).from_notebook_node(nb, {"metadata": {"path": str(path)}})
+    assert not astray(pdf)
     return pypdf.PdfReader(io.BytesIO(pdf))
+
+
+def astray(pdf):
+    """The pages on which something stands beside the text: what leaves a page has to cross its margin."""
+    numbers = range(1, len(pypdf.PdfReader(io.BytesIO(pdf)).pages) + 1)
+    pages = "".join(f'#page(image("made.pdf", page: {number}))\n' for number in numbers)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "made.pdf").write_bytes(pdf)
+        source = f"#set page(width: auto, height: auto, margin: 0pt)\n{pages}"
+        Path(folder, "pages.typ").write_text(source, encoding="utf-8")
+        typst.compile(str(Path(folder, "pages.typ")), str(Path(folder, "{p}.png")), format="png", ppi=36)
+        looks = [np.asarray(Image.open(Path(folder, f"{number}.png")).convert("L")) for number in numbers]
+    return [n for n, look in enumerate(looks, 1) if (look[:, [*range(30), *range(-30, 0)]] < 200).any()]
 
 
 def text_of(reader):
