@@ -57,7 +57,7 @@ WRONG = {
     "--prompt=": "The prompt is empty: give the network at least one character to read first.",
     "--length=-1": "length must be a whole number, 0 or more; it is -1.",
     "--temperature=-1": "temperature must be 0 (the most probable character) or more, not -1.0.",
-    "--top-p=0": "top_p must be above 0 and at most 1 (all characters), it is 0.0.",
+    "--top-p=0": "top_p must be above 0 and at most 1 (all characters), not 0.0.",
 }
 
 
