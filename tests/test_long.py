@@ -28,7 +28,7 @@ def training(monkeypatch, tmp_path):
     few = {"optimizer": rnn.AdaGrad, "scheme": "normal", "steps": 30, "hidden_size": 5, "seeds": 1}
     parts = {
         "reset": {"reset": few, "no reset": {**few, "text": script.three_times, "seeds": 2}},
-        "recipes": {"other": few, "best": {**few, "steps": 20}},
+        "recipes": {"other": few, "best": {**few, "steps": 20, "reading": {"batch_size": 2}}},
     }
     for name, value in {
         "BOOK": tmp_path / "book.txt", "LONG_RUNS": tmp_path / "training.json", "BEST_PARAMS": tmp_path / "best.npz",
@@ -53,6 +53,7 @@ def test_each_run_is_in_the_file_with_its_setting_and_the_best_leaves_its_parame
     assert {"bits", "lowest", "seconds", "zero fails", "curve"} <= set(run)
     assert run["characters"] == 30 * 25
     best = results["recipes"]["ways"]["best"]["seeds"]["0"]
+    assert best["characters"] == 20 * 25 * 2  # of both sequences
     assert len(best["text"]) == 1000
     assert load_params(training.BEST_PARAMS)[0].flat.size == best["parameters"]
 

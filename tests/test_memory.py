@@ -145,6 +145,14 @@ def test_a_network_without_a_memory_reads_well_from_zero_and_a_latch_does_not():
     assert result["zero"] == pytest.approx(1)  # it knows nothing there
     assert result["saturated"] == 1
     assert result["carried"] < 0.01
+    assert result["zero fails"] == 0  # it is not even a bit worse
+    latch.b[:] = -1  # from zero it falls to the wrong side, and is sure of it
+    assert basins(latch, np.zeros(200, int), np.ones(2), length=20, places=4)["zero fails"] == 1
+
+
+def test_the_carried_state_has_read_all_characters_before_the_reading_begins():
+    result = basins(delay(1), np.tile([0, 1], 100), np.zeros(2), length=1, places=4)
+    assert result["carried"] < 0.01 and result["zero"] == pytest.approx(1)
 
 
 def test_a_latch_is_saturated_and_small_weights_are_not():
@@ -161,7 +169,7 @@ def test_quartiles_are_those_of_the_places():
 
 
 def test_the_horizon_is_the_first_context_that_is_enough():
-    assert horizon([4.0, 3.0, 2.005, 2.02, 2.0]) == 3
+    assert horizon([4.0, 3.0, 2.005, 2.02, 2.0]) == 3 and horizon([4.0, 3.0, 2.5, 2.0]) == 4
     assert horizon([2.0, 2.0]) == 1 and horizon([4.0, 3.0, 2.0], least=2.5) == 1
 
 

@@ -56,6 +56,11 @@ def test_a_place_further_up_gets_the_paragraph():
     assert isinstance(handle.shown, Markdown) and handle.shown.data == "Later."
 
 
+def test_a_place_can_be_written_later(monkeypatch):
+    monkeypatch.setattr(say, "display", lambda paragraph, display_id: display_id)
+    assert say.place() is True  # Jupyter gives a handle only if it is asked for a name
+
+
 def test_texts_of_a_book_are_listed_with_exactly_their_characters():
     assert say.listed(["a", "<"]) == "<code>a</code>, <code>&#60;</code>"
 

@@ -66,6 +66,15 @@ def test_gradients_come_in_the_order_of_their_parameters():
     np.testing.assert_array_equal(gradients["w"], 3 * W)
 
 
+@pytest.mark.parametrize(
+    "slopes", [{"w": 2 * W}, [2 * W], (2 * W,), SimpleNamespace(w=2 * W)], ids=lambda it: type(it).__name__
+)
+def test_gradients_may_come_after_a_loss(slopes):
+    _, gradients, left = paired({"w": W}, (0.5, slopes))
+    np.testing.assert_array_equal(gradients["w"], 2 * W)
+    assert left == []
+
+
 def test_an_object_may_hold_arrays_that_the_other_side_lacks():
     for both in (Model(), {"w": W}), ({"w": W}, Model()):
         assert [list(arrays) for arrays in paired(*both)] == [["w"], ["w"], ["b"]]
