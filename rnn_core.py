@@ -697,24 +697,29 @@ class Adam:
         The learning rate.
     beta1, beta2 : float
         The share of the old averages that each step keeps.
+    u : float
+        How many times as large the steps of U are. Where U is drawn from N(0, 1), steps that suit W are small for it.
 
     References
     ----------
     Kingma and Ba [6]_, algorithm 1.
     """
 
-    def __init__(self, eta=1e-3, beta1=0.9, beta2=0.999):
-        self.eta, self.beta1, self.beta2 = eta, beta1, beta2
+    def __init__(self, eta=1e-3, beta1=0.9, beta2=0.999, u=1.0):
+        self.eta, self.beta1, self.beta2, self.u = eta, beta1, beta2, u
         self.m, self.v, self.t = 0.0, 0.0, 0
 
     def step(self, params, grads, rate=1.0):
         """Update the parameters in place, with the learning rate times `rate`."""
         self.m, self.v, self.t = _for_each(self.m, params.flat), _for_each(self.v, params.flat), self.t + 1
+        before = params.U.copy() if self.u != 1 else None
         for theta, g, m, v in pieces(params.flat, grads.flat, self.m, self.v):
             m += (1 - self.beta1) * (g - m)
             v += (1 - self.beta2) * (g * g - v)
             m_hat, v_hat = m / (1 - self.beta1**self.t), v / (1 - self.beta2**self.t)
             theta -= rate * self.eta * m_hat / (np.sqrt(v_hat) + 1e-8)
+        if self.u != 1:
+            params.U[...] = before + self.u * (params.U - before)
 
 
 # -------------------------------------------------------------------------------------------------------- writing text

@@ -1,16 +1,18 @@
 """Make the page of the benchmarks, README.md, and its figures from what `bench.py` and `training.py` measured."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 from bench import GROWTH, HERE
 from contestants import BARE, BASE
 from limit import operations
 
-from lab.measured import older, speed
+from lab.measured import minute, older, speed
 from report.figures import speed_bars
 from report.show import COLOURS, LINES, use_house_style
 
 FIRST = "equations as they stand"
 EAGER, JAX = "PyTorch, eager", "JAX, a jit of one step"
+MINUTE = ["", "bits held out", "seed by seed", "parameters", "µs a step", "steps"]
 
 
 def table(header, align, rows):
@@ -55,6 +57,17 @@ def limit_rows(result):
             f"{over:+.0f} %",
             *(f"{row[kind]:,.0f}" for kind in ("operations", "bytes")),
         )
+
+
+def minute_rows(result):
+    """What a minute of training comes to, from the fewest bits to the most: the mean over the seeds, and each."""
+    rows = []
+    for name, of_seeds in result["runs"].items():
+        made = list(of_seeds.values())
+        bits = [run["bits"] for run in made]
+        numbers = f"{made[0]['parameters']:,}", f"{result['us'][name]:,}", f"{made[0]['steps']:,}"
+        rows.append((np.mean(bits), name, *numbers, " ".join(f"{of_seed:.3f}" for of_seed in bits)))
+    return [(name, f"{bits:.3f}", seeds, *numbers) for bits, name, *numbers, seeds in sorted(rows)]
 
 
 def targets(result):
@@ -106,6 +119,7 @@ def page(result):
         "limits": table(over, "rrrrrrr", limit_rows(result)),
         "growth": table(["T", "m", "B", "µs", "GFLOP/s", "of the peak"], "rrrrrr", grown),
         "memory": table(["after", "MB"], "lr", [(name, f"{mb:.0f}") for name, mb in result["memory_mb"].items()]),
+        "minute": table(MINUTE, "lrlrrr", minute_rows(minute())),
         "targets": table(["", "aim", "measured", "met"], "lrrl", targets(result)),
         "where": f"{result['processor']}, {result['system']}, one core",
         "versions": ", ".join(f"{name} {version}" for name, version in result["versions"].items()),

@@ -19,17 +19,20 @@ from pathlib import Path
 import nbformat
 import typst
 from bs4 import BeautifulSoup
-from PIL import Image
+from PIL import Image, ImageOps
 
+from lab.measured import full_length, minute
+from lab.sweep import RECIPES, plan
 from report.paper import PAPER
 from report.paper.exporter import export
 
 ROOT = Path(__file__).parent.parent
-STEPS = ["0", "10,000", "60,000"]  # after which the README shows what the network writes, besides the last
+LOSS = "Left: the loss of single steps"  # so begins the caption of the figure that the README shows
+SHOWN, NOVEL = 200, 1_111_214  # characters of a sample, and of the book that ships, without what is held out
 
 
 def page_picture(pdf, number, ppi):
-    """Render one page of a PDF: Typst reads PDF, too.
+    """Render one page of a PDF, with a line around it, since pages are often shown on white: Typst reads PDF, too.
 
     Parameters
     ----------
@@ -49,7 +52,10 @@ def page_picture(pdf, number, ppi):
         page = Path(folder) / "page.typ"
         source = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("report.pdf", page: {number})'
         page.write_text(source, encoding="utf-8")
-        return typst.compile(str(page), format="png", ppi=ppi)
+        picture = Image.open(io.BytesIO(typst.compile(str(page), format="png", ppi=ppi)))
+    framed = io.BytesIO()
+    ImageOps.expand(picture.convert("RGB"), border=1, fill="#999").save(framed, "png", optimize=True)
+    return framed.getvalue()
 
 
 def figure_picture(notebook, caption):
@@ -72,15 +78,15 @@ def _figure(notebook, caption):
     raise LookupError(f"The notebook has no figure with the caption {caption!r}: run it first.")
 
 
-def samples_table(notebook, steps):
-    """What the network writes on the way, beside the figure of the loss: HTML for the README.
+def samples_table(notebook, made):
+    """What two networks wrote, side by side, and how the loss of the first fell: HTML for the README.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        With its outputs, of which a table of synthesized characters is one.
-    steps : sequence of str
-        As that table writes them: the rows to be shown, besides the last one.
+        With its outputs: the figure of the loss, and a table of synthesized characters, whose last row is the end's.
+    made : dict
+        The text and the bits of a network that was trained for a minute, as `lab.measured.minute` has them.
 
     Returns
     -------
@@ -88,15 +94,22 @@ def samples_table(notebook, steps):
     """
     sources = (output.get("data", {}).get("text/html", "") for output in _outputs(notebook))
     found = next(source for source in sources if " synthesized characters " in source)
-    rows = [[cell.get_text() for cell in row("td")] for row in BeautifulSoup(found, "html.parser").tbody("tr")]
-    rows = [row for row in rows[:-1] if row[0] in steps] + rows[-1:]
-    alt = html.escape(_figure(notebook, "The smooth loss").metadata["alt"])
-    picture = f'<img src="report/loss.svg" alt="{alt}" width="330">'
-    head = '<th align="right">Step</th><th align="left">It writes</th>'
-    lines = [f'{head}<td rowspan="{len(rows) + 1}" width="350">{picture}</td>']
-    for step, _, text in rows:
-        lines.append(f'<td align="right">{step}</td><td><code>{html.escape(text[:70], quote=False)}</code></td>')
-    return "\n".join(["<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
+    *_, first = BeautifulSoup(found, "html.parser").tbody.find_all("tr")[-1]("td")
+    bits = full_length()["AdaGrad 0.1, N(0, 0.01²)"]["bits"][0]
+    texts = first.get_text(), made["text"].replace("\n", "¶")
+    heads = f"The assignment's network: {bits:.2f} bits per character", f"The best in a minute: {made['bits']:.2f}"
+    head = "".join(f'<th align="left" width="50%">{words}</th>' for words in heads)
+    body = "".join(f"<td><code>{html.escape(text[:SHOWN], quote=False)}</code></td>" for text in texts)
+    alt = html.escape(_figure(notebook, LOSS).metadata["alt"])
+    picture = f'<img src="report/loss.svg" alt="{alt}" width="600">'  # wide enough for its words to be read
+    return f'<table>\n<tr>{head}</tr>\n<tr valign="top">{body}</tr>\n</table>\n\n{picture}'
+
+
+def recipes_table():
+    """The recipes by name, with the number of update steps and of hidden units that they have for a novel: Markdown."""
+    ways = {name: plan(name, NOVEL) for name in RECIPES}
+    rows = [f"| `{name}` | {way['steps']:,} | {way['hidden_size']} |" for name, way in ways.items()]
+    return "\n".join(["| `RECIPE` | update steps | hidden units |", "| --- | ---: | ---: |", *rows])
 
 
 def installed_browser():
@@ -145,14 +158,12 @@ def main(arguments=None):
     pdf = export(notebook, ROOT)
     (ROOT / "report" / "lab4.pdf").write_bytes(pdf)
     (ROOT / "report" / "page1.png").write_bytes(page_picture(pdf, 1, ppi=60))
-    (ROOT / "report" / "loss.svg").write_bytes(figure_picture(notebook, "The smooth loss"))
-    table = samples_table(notebook, STEPS)
+    (ROOT / "report" / "loss.svg").write_bytes(figure_picture(notebook, LOSS))
     readme = ROOT / "README.md"
-    text = re.sub(
-        r"(?s)(?<=<!-- samples -->\n).*(?=<!-- /samples -->)",
-        lambda _: f"{table}\n",
-        readme.read_text(encoding="utf-8"),
-    )
+    text = readme.read_text(encoding="utf-8")
+    parts = {"samples": samples_table(notebook, minute()["runs"]["best in a minute"]["0"]), "recipes": recipes_table()}
+    for name, part in parts.items():
+        text = re.sub(rf"(?s)(?<=<!-- {name} -->\n).*(?=<!-- /{name} -->)", lambda _, part=part: f"{part}\n", text)
     readme.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -12,9 +12,10 @@ from PIL import Image
 from small import VOCAB
 from test_project import ROOT
 
+from lab.measured import minute
 from report.live import page
 from report.paper.exporter import export
-from report.pictures import STEPS, figure_picture, live_picture, page_picture, samples_table
+from report.pictures import LOSS, figure_picture, live_picture, page_picture, recipes_table, samples_table
 from rnn_core import init_params
 
 
@@ -25,8 +26,9 @@ def test_a_page_is_rendered_as_large_as_it_is_and_alone(number, colour, tmp_path
         '#for fill in ("f00", "00f") { page(width: 2in, height: 1in, fill: rgb(fill))[] }', encoding="utf-8"
     )
     picture = Image.open(io.BytesIO(page_picture(typst.compile(source), number, ppi=60)))
-    assert (picture.format, picture.size) == ("PNG", (120, 60))
-    assert {picture.convert("RGB").getpixel(place) for place in ((1, 1), (60, 30), (118, 58))} == {colour}
+    assert (picture.format, picture.size) == ("PNG", (122, 62))  # with a line around it
+    assert {picture.getpixel(place) for place in ((2, 2), (60, 30), (119, 59))} == {colour}
+    assert {picture.getpixel(place) for place in ((0, 0), (60, 61), (121, 30))} == {(153, 153, 153)}
 
 
 def test_a_figure_is_found_by_how_its_caption_begins():
@@ -46,8 +48,10 @@ def test_what_the_project_shows_is_what_its_notebook_holds():
     ours, fresh = Image.open(ROOT / "report" / "page1.png"), Image.open(io.BytesIO(page_picture(pdf, 1, ppi=60)))
     assert ours.size == fresh.size
     assert np.abs(np.subtract(ours.convert("L"), fresh.convert("L"), dtype=float)).mean() < 2  # of 255
-    assert (ROOT / "report" / "loss.svg").read_bytes() == figure_picture(ships, "The smooth loss")
-    assert samples_table(ships, STEPS) in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (ROOT / "report" / "loss.svg").read_bytes() == figure_picture(ships, LOSS)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert recipes_table() in readme
+    assert samples_table(ships, minute()["runs"]["best in a minute"]["0"]) in readme
 
 
 def test_a_page_is_photographed_in_light_and_in_dark(tmp_path):

@@ -385,6 +385,16 @@ def test_adams_first_step_is_the_learning_rate_whatever_the_gradient(sign):
     np.testing.assert_allclose(params.flat, -0.01 * sign, rtol=1e-6)
 
 
+def test_adam_makes_the_steps_of_u_as_many_times_as_large_as_it_is_told():
+    params, larger = rnn.init_params(3, 2, sigma=1), rnn.init_params(3, 2, sigma=1)
+    grads, first = rnn.init_params(3, 2, sigma=1, seed=1), params.copy()
+    rnn.Adam(0.01).step(params, grads)
+    rnn.Adam(0.01, u=5.0).step(larger, grads)
+    np.testing.assert_allclose(larger.U - first.U, 5 * (params.U - first.U), rtol=1e-10)
+    larger.U[...] = params.U
+    np.testing.assert_array_equal(larger.flat, params.flat)
+
+
 def test_adam_is_its_formula():
     params, adam = rnn.init_params(3, 2, sigma=1), rnn.Adam()
     theta, m, v = params.flat.copy(), 0, 0

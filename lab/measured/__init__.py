@@ -1,6 +1,7 @@
 """What `make long` and `make bench` measured on the book that ships with the project.
 
-The scripts in benchmarks/ write training.json, best.npz and speed.json beside this file, so the package contains them.
+The scripts in benchmarks/ write training.json, best.npz, speed.json and minute.json beside this file, so the package
+contains them.
 """
 
 import json
@@ -13,6 +14,7 @@ from lab.checkpoint import load_params
 
 FOLDER = Path(__file__).parent
 LONG_RUNS, BEST_PARAMS, SPEED = (FOLDER / name for name in ("training.json", "best.npz", "speed.json"))
+MINUTE = FOLDER / "minute.json"
 BEST_RECIPE = "Adam 0.008, cosine, orthogonal, B = 64, 640 chunks, clipped to 0.1"  # of the long runs
 STEPS_PER_EPOCH = 44_448  # of that book, one sequence of 25 characters at a time
 CURVE_EVERY = 500  # steps from one point of a stored curve to the next
@@ -193,6 +195,19 @@ def first_sizes():
 def speed():
     """What `make bench` measured last: the dict that benchmarks/bench.py made."""
     return _read(SPEED)
+
+
+def minute():
+    """What a minute of training on one core comes to, for our recipe and PyTorch's networks, as `make bench` measured.
+
+    Returns
+    -------
+    dict
+        Under "us" the microseconds that an update step of each costs, by its name; under "runs", by name and seed, a
+        dict: the "steps" and the "seconds" that they took, the number of "parameters", the "bits" per character held
+        out, and for our network what it wrote, a "text". Under "machine", where the cost was measured.
+    """
+    return _read(MINUTE)
 
 
 def ratios(result, K=79, dtype="float32"):
