@@ -37,10 +37,10 @@ quick: .venv/ready  ## check the style and the mathematics only (half a minute)
 format: .venv/ready  ## lay out all code but the notebook's, as ruff does
 	$(BIN)/ruff format .
 
-mutants: .venv/ready  ## change network and training in two thousand ways, one at a time: does a test notice? (a quarter of an hour)
+mutants: .venv/ready  ## change the code in thousands of ways, one at a time: does a test notice? (hours); a part: make mutants PARTS='report.figures*'
 	$(BIN)/pip install --quiet --editable '.[mutants]'
 	rm -rf mutants
-	$(BIN)/mutmut run
+	$(BIN)/mutmut run $(PARTS)
 	$(BIN)/mutmut results | $(BIN)/python tests/survivors.py
 
 lab: .venv/ready  ## open the notebook in JupyterLab
