@@ -169,15 +169,20 @@ def convert(*cells, exporter=None, path="", **metadata):
 
 def astray(pdf):
     """The pages on which something stands beside the text: what leaves a page has to cross its margin."""
+    edges = [page[:, [*range(30), *range(-30, 0)]] for page in looks(pdf, ppi=36)]
+    return [number for number, edge in enumerate(edges, 1) if (edge < 200).any()]
+
+
+def looks(pdf, ppi):
+    """Every page as an array of greys: Typst reads PDF, too."""
     numbers = range(1, len(pypdf.PdfReader(io.BytesIO(pdf)).pages) + 1)
     pages = "".join(f'#page(image("made.pdf", page: {number}))\n' for number in numbers)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "made.pdf").write_bytes(pdf)
         source = f"#set page(width: auto, height: auto, margin: 0pt)\n{pages}"
         Path(folder, "pages.typ").write_text(source, encoding="utf-8")
-        typst.compile(str(Path(folder, "pages.typ")), str(Path(folder, "{p}.png")), format="png", ppi=36)
-        looks = [np.asarray(Image.open(Path(folder, f"{number}.png")).convert("L")) for number in numbers]
-    return [n for n, look in enumerate(looks, 1) if (look[:, [*range(30), *range(-30, 0)]] < 200).any()]
+        typst.compile(str(Path(folder, "pages.typ")), str(Path(folder, "{p}.png")), format="png", ppi=ppi)
+        return [np.asarray(Image.open(Path(folder, f"{number}.png")).convert("L")) for number in numbers]
 
 
 def text_of(reader):

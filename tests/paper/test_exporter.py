@@ -15,13 +15,12 @@ from bs4 import BeautifulSoup
 from matplotlib.animation import FuncAnimation
 from nbconvert.exporters import get_exporter
 from nbformat import v4
-from notebooks import HOSTILE, LONG, SCRIPTS, bundle, convert, drawing, notebook, text_of, words
+from notebooks import HOSTILE, LONG, SCRIPTS, bundle, convert, drawing, looks, notebook, text_of, words
 from PIL import Image
 from tqdm import tqdm, trange
 
 from report import show
 from report.paper.exporter import LabReportExporter
-from report.pictures import page_picture
 
 PAGES = Path(__file__).with_name("fixtures")
 
@@ -123,19 +122,13 @@ def test_tags_hide_cells_inputs_and_outputs(reader):
 
 def test_pages_look_as_they_did(pdf):
     """Compare with stored pictures; run this file as a program to store them anew."""
-    pages = pictures(pdf)
+    pages = looks(pdf, ppi=50)
     stored = sorted(PAGES.glob("page-*.png"))
     assert len(pages) == len(stored)
     for name, page in zip(stored, pages, strict=True):
         old = np.asarray(Image.open(name), dtype=float)
         assert page.shape == old.shape
         assert (abs(page - old) > 64).mean() < 0.002, f"{name.name} looks different"
-
-
-def pictures(pdf):
-    """Every page, small and grey."""
-    numbers = range(1, len(pypdf.PdfReader(io.BytesIO(pdf)).pages) + 1)
-    return [np.asarray(Image.open(io.BytesIO(page_picture(pdf, n, ppi=50))).convert("L")) for n in numbers]
 
 
 def test_a_figure_stands_where_the_notebook_shows_it():
@@ -300,5 +293,5 @@ def test_a_broken_picture_is_named_on_the_page(caplog):
 if __name__ == "__main__":
     PAGES.mkdir(exist_ok=True)
     made, _ = LabReportExporter().from_notebook_node(notebook())
-    for number, page in enumerate(pictures(made), 1):
+    for number, page in enumerate(looks(made, ppi=50), 1):
         Image.fromarray(page).save(PAGES / f"page-{number}.png", optimize=True)

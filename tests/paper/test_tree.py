@@ -168,6 +168,12 @@ def test_no_text_leaves_the_page(tmp_path):
     assert text.count(word) == 4 and text.count("pandas") == 48 and text.count(":label:one") == 2
 
 
+def test_code_without_spaces_is_broken_between_its_words_and_copied_whole():
+    code = f"print({','.join(f'f({number})' for number in range(60))})"
+    made = convert(v4.new_code_cell(code), v4.new_code_cell("x = 1  # short"))  # which looks at the margins
+    assert code in words(text_of(made)) and "x = 1  # short" in text_of(made)
+
+
 SUM = " + ".join(rf"\frac{{a_{{{number}}}}}{{b}}" for number in range(50))
 ROW = " & ".join(f"a_{{{number}}}^{{name}}" for number in range(24))
 
