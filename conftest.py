@@ -11,7 +11,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Of the cells with this tag nbval compares all but the numbers."""
+    """Of the cells with this tag nbval compares all but the numbers.
+
+    Of 90 cells of code 18 have it: the numbers of a training run differ between processors. Another 14 are not compared
+    at all (`nbval-ignore-output`): their text, their picture or their machine differs. tests/tags.py found both.
+    """
     for item in items:
         if NUMBERS in getattr(item, "cell", {}).get("metadata", {}).get("tags", []):
             item.sanitize = without_numbers
