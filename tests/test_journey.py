@@ -59,7 +59,7 @@ def captions(kind):
     """The captions of the committed report, "Figure 1." or "Table 1." and so on, in order."""
     outputs = [output for cell in NOTEBOOK.cells for output in cell.get("outputs", [])]
     markdown = "".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
-    return re.findall(rf"\*\*({kind} \d+\.)\*\*", markdown)
+    return re.findall(rf"\*\*({kind} \w+\.)\*\*", markdown)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,8 @@ def page(server):
             waiting = page.locator(".jp-InputPrompt", has_text="[*]")
             waiting.first.wait_for()
             playwright.expect(waiting).to_have_count(0, timeout=300_000)
+            # The last cells are folded, so they show no [*]; the very last one writes the abstract
+            page.locator("strong", has_text="Abstract.").wait_for(timeout=300_000)
             photograph(page)
             yield page
         finally:

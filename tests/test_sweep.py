@@ -43,15 +43,15 @@ def test_a_short_book_is_read_more_often_than_a_novel_but_not_until_it_is_known_
         ("AdaGrad 0.1, N(0, 0.01²)", 200_001, 40_000, None),
         ("AdaGrad 0.1, N(0, 0.01²)", 1_000_001, 3 * 40_000, None),  # a novel: three times
         ("Adam 0.008, cosine, orthogonal, B = 16", 4_000_001, 40_000, None),
-        ("best in a minute", 20_001, 12 * 25, 32),  # a chunk for each sequence, at least
-        ("best in a minute", 100_001, 12 * 125, 100),  # of a thousand characters
-        ("best in a minute", 1_000_001, 9000, 320),
+        ("best in a minute", 20_001, 8 * 25, 32),  # a chunk for each sequence, at least
+        ("best in a minute", 100_001, 8 * 125, 100),  # of a thousand characters
+        ("best in a minute", 1_000_001, 6_800, 320),
     ],
 )
 def test_a_plan_has_the_steps_and_chunks_that_fit_the_book(recipe, length, steps, chunks):
     way = plan(recipe, length)
     assert (way["steps"], way["reading"].get("chunks")) == (steps, chunks)
-    assert way["hidden_size"] == (256 if recipe == "best in a minute" else 100)
+    assert way["hidden_size"] == (320 if recipe == "best in a minute" else 100)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
