@@ -177,7 +177,7 @@ def test_a_report_is_made_with_every_recipe(book, tmp_path, recipe):
         if "data" in output
     )
     assert ("AdaGrad (Duchi" in said) == recipe.startswith("AdaGrad")
-    assert ("Adam (Kingma and Ba 2015) keeps" in said) == recipe.startswith("Adam ")
+    assert ("Adam (Kingma and Ba 2015) keeps" in said) == (not recipe.startswith("AdaGrad"))
 
 
 @pytest.mark.slow
@@ -202,7 +202,9 @@ def test_a_report_is_made_without_a_locale_whatever_the_kernel_was_called_and_li
     made = subprocess.run(command, cwd=house, env=os.environ | environment, capture_output=True, encoding="utf-8")
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith("The report is build/lab4.pdf, and its network build/lab4.npz")
-    assert "Warning" not in made.stderr
+    # What is left of the workers, multiprocessing's tracker removes at the end of the kernel: here it may say so
+    said = [line for line in made.stderr.splitlines() if "resource_tracker: There appear to be" not in line]
+    assert "Warning" not in "".join(said)
     pages = pypdf.PdfReader(house / "build" / "lab4.pdf").pages
     before, _, after = "".join(page.extract_text() for page in pages).partition("2 The model")
     assert f"{len(BOOK):,} characters" in before and "Åsa" in before and after
