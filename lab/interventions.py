@@ -123,4 +123,4 @@ def moved(setting, vocab, ids, seed=0, steps=200, by=1e-12):
         return train(params, Reading(ids), progress=False, **options | {"steps": steps}).losses
 
     first, second = losses(0.0), losses(by)
-    return first, np.abs(second - first) / first
+    return first, np.abs(second - first) / np.maximum(first, np.finfo(float).tiny)  # a book of one character costs 0
