@@ -75,16 +75,16 @@ def step_sizes(sizes, errors, caption):
     figure(fig, caption, alt)
 
 
-def smooth_loss(run, held_out, steps_per_epoch, seq_length, caption):
+def smooth_loss(run, steps_per_epoch, seq_length, caption, held_out=()):
     """Show a training run twice: the loss of the single steps with the smooth loss, and the latter close up.
 
     Parameters
     ----------
     run : lab.training.Training
-    held_out : list of (int, float)
-        At some steps, the bits per character that the network needs for the text held out.
     steps_per_epoch, seq_length : int
     caption : str
+    held_out : sequence of (int, float)
+        At some steps, the bits per character that the network needs for the text held out; none if no text is.
     """
     fig, (whole, close) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.2), width_ratios=[2, 5])
     shown = np.arange(0, run.done, max(1, run.done // 4000))
@@ -93,7 +93,8 @@ def smooth_loss(run, held_out, steps_per_epoch, seq_length, caption):
     whole.locator_params(axis="x", nbins=2)
     nats = np.log(2) * seq_length
     steps, bits = np.reshape(held_out, (-1, 2)).T
-    close.plot(steps, bits * nats, "o", color=COLOURS[1], markersize=3.5, linestyle="none", label="text held out")
+    if len(bits):
+        close.plot(steps, bits * nats, "o", color=COLOURS[1], markersize=3.5, linestyle="none", label="text held out")
     for ax in (whole, close):
         ax.plot(shown, run.smooth_losses[shown], color=COLOURS[0], linestyle="-", label="smooth loss")
     for epoch, boundary in enumerate(range(steps_per_epoch, run.done, steps_per_epoch), 2):
@@ -110,9 +111,7 @@ def smooth_loss(run, held_out, steps_per_epoch, seq_length, caption):
     per_character.set_ylabel("bits per character")
     per_character.spines["right"].set_visible(True)
     _legend_above(fig, close)
-    figure(
-        fig, caption, "The smooth loss falls steeply at first and then slowly; the text held out needs about as much."
-    )
+    figure(fig, caption, "The smooth loss falls steeply at first and then slowly.")
 
 
 def _legend_above(fig, *axes, ncols=6):

@@ -18,8 +18,8 @@ def drawn(monkeypatch):
     shown = []
     monkeypatch.setattr(figures, "figure", lambda *what: shown.append(what))
 
-    def draw(function, *data):
-        function(*data, CAPTION)
+    def draw(function, *data, **more):
+        function(*data, CAPTION, **more)
         ((fig, caption, alt),) = shown
         assert caption == CAPTION and len(alt) > 20
         fig.draw_without_rendering()
@@ -155,7 +155,7 @@ def test_the_step_sizes_are_on_both_axes(drawn):
 def test_the_smooth_loss_is_close_up_beside_the_text_held_out_in_one_unit(drawn):
     losses = np.linspace(100, 50, 30)
     run = Training(None, None, losses, losses - 1, None, None, done=30)
-    whole, close = drawn(figures.smooth_loss, run, [(10, 3.0), (20, 2.9)], 10, 25)
+    whole, close = drawn(figures.smooth_loss, run, 10, 25, held_out=[(10, 3.0), (20, 2.9)])
     steps = list(range(30))
     assert lines(whole)["smooth loss"] == lines(close)["smooth loss"] == (steps, (losses - 1).tolist())
     assert whole.lines[0].get_xydata().tolist() == np.transpose([steps, losses]).tolist()
@@ -178,13 +178,14 @@ def test_the_smooth_loss_is_close_up_beside_the_text_held_out_in_one_unit(drawn)
 def test_of_a_long_run_a_few_thousand_steps_are_drawn_from_first_to_last(drawn):
     losses = np.linspace(100, 50, 20_000)
     run = Training(None, None, losses, losses, None, None, done=20_000)
-    whole, _ = drawn(figures.smooth_loss, run, [(20_000, 3.0)], 15_000, 25)
+    whole, _ = drawn(figures.smooth_loss, run, 15_000, 25)
     assert lines(whole)["smooth loss"] == (list(range(0, 20_000, 5)), losses[::5].tolist())
 
 
-def test_without_a_step_done_the_smooth_loss_can_be_drawn(drawn):
+@pytest.mark.parametrize("held_out, named", [([(1, 2.0)], ["text held out", "smooth loss"]), ([], ["smooth loss"])])
+def test_without_a_step_done_or_text_held_out_the_smooth_loss_can_be_drawn(drawn, held_out, named):
     run = Training(None, None, np.array([4.0]), np.array([4.0]), None, None, done=1)
-    assert len(drawn(figures.smooth_loss, run, [(1, 2.0)], 10, 25)) == 2
+    assert labels(drawn(figures.smooth_loss, run, 10, 25, held_out=held_out)[1]) == named
 
 
 def test_models_stand_in_order_and_beside_the_numbers_that_they_keep(drawn):

@@ -1,6 +1,7 @@
 """Both editions: what is cut, what is copied, and that no answer is left in the students'."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -8,8 +9,9 @@ import sys
 import nbformat
 import pytest
 
-from classroom.build import build, cut, excerpt, key, notebook, student
+from classroom.build import ROOT, build, cut, excerpt, key, notebook, student
 from classroom.tasks import LEVELS, POINTS
+from report import figures, show, tables
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,18 @@ def test_the_students_notebook_has_no_outputs_and_names_the_points():
         (how,) = (cell.source for cell in made.cells if cell.id == "how")
         assert all((f"`{task}`" in how) == (task in LEVELS[level]) for task in POINTS)
     assert "`backward` 28 points" in "".join(cell.source for cell in notebook(1).cells)
+
+
+@pytest.mark.parametrize("path", ["lab4.ipynb", "classroom/lab4.ipynb"])
+def test_a_notebook_calls_what_shows_with_the_arguments_that_it_takes(path):
+    modules = {"figures": figures, "show": show, "tables": tables}
+    cells = nbformat.read(ROOT / path, as_version=4).cells
+    source = "\n".join(re.sub("(?m)^%.*", "", cell.source) for cell in cells if cell.cell_type == "code")
+    for call in ast.walk(ast.parse(source)):
+        match call:
+            case ast.Call(func=ast.Attribute(ast.Name(module), name)) if module in modules:
+                given = {keyword.arg: keyword.value for keyword in call.keywords}
+                inspect.signature(getattr(modules[module], name)).bind(*call.args, **given)
 
 
 def test_the_untouched_edition_earns_nothing_and_is_told_so(edition):
