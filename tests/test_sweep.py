@@ -15,7 +15,20 @@ import pytest
 from small import IDS, VOCAB, interrupting, train
 
 import rnn_core as rnn
-from lab.sweep import EVERY, FEW_STEPS, MANY_EPOCHS, RECIPES, for_steps, held_out_length, plan, prepare, run, sweep
+from lab import training
+from lab.sweep import (
+    BEST,
+    EVERY,
+    FEW_STEPS,
+    MANY_EPOCHS,
+    RECIPES,
+    for_steps,
+    held_out_length,
+    plan,
+    prepare,
+    run,
+    sweep,
+)
 from lab.training import Reading
 
 SETTINGS = {
@@ -70,6 +83,22 @@ def test_what_is_asked_for_replaces_what_the_recipe_has():
         plan("best", 1000)
 
 
+@pytest.mark.parametrize(
+    ("way", "bits"),
+    [
+        (RECIPES["AdaGrad 0.1, G from 10"], 4.5016),
+        (RECIPES["Adam 0.001, scaled"], 4.5743),
+        (RECIPES["Adam 0.002, cosine, orthogonal"], 4.4380),
+        (RECIPES["Adam 0.008, cosine, orthogonal, B = 16"], 3.3837),
+        (RECIPES["best in a minute"], 2.7424),
+        (BEST, 2.8376),
+    ],
+)
+def test_a_recipe_trains_as_it_did_when_its_results_were_measured(way, bits):
+    made = run({**way, "steps": 30}, 1, VOCAB, np.tile(IDS, 40), IDS, hidden_size=20)
+    assert made.bits == pytest.approx(bits, abs=1e-3)
+
+
 def test_a_twentieth_of_a_book_is_held_out_and_less_of_a_very_long_one():
     assert [held_out_length(length) for length in (2_100, 1_169_699, 10**8)] == [105, 58_485, 100_000]
 
@@ -101,6 +130,14 @@ def test_an_outcome_is_that_of_the_training_run_it_names(outcomes):
     np.testing.assert_array_equal(outcome.smooth_losses, result.smooth_losses[::EVERY])
     assert outcome.lowest == result.smooth_losses.min()
     assert outcome.bits == rnn.bits_per_character(result.params, DATA[2], result.h)
+
+
+def test_the_text_held_out_continues_the_last_sequence_of_a_batch(outcomes):
+    params, options = prepare(SETTINGS["Adam"], VOCAB.size, 8, seed=1)
+    made = training.train(params, Reading(DATA[1], seed=1, batch_size=2), progress=False, **options)
+    outcome = outcomes["Adam"][1]
+    np.testing.assert_array_equal(outcome.h, made.h[1])
+    assert outcome.bits == rnn.bits_per_character(made.params, DATA[2], made.h[1])
 
 
 def test_two_processes_come_to_the_same_outcomes(outcomes):

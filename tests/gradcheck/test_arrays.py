@@ -75,6 +75,23 @@ def test_gradients_may_come_after_a_loss(slopes):
     assert left == []
 
 
+def test_gradients_in_a_tuple_may_be_those_of_a_run_of_the_parameters_among_other_things():
+    params = {"u": np.ones(3), "w": W, "b": B}
+    arrays, gradients, left = paired(params, (0.5, np.ones(3), 2 * W, 3 * B, np.ones((7, 7))))
+    assert list(arrays) == ["u", "w", "b"] and left == []
+    np.testing.assert_array_equal(gradients["b"], 3 * B)
+    _, gradients, _ = paired(SimpleNamespace(**params), (2 * W, 3 * B))  # an object may hold more
+    assert list(gradients) == ["w", "b"]
+    np.testing.assert_array_equal(gradients["w"], 2 * W)
+
+
+def test_an_object_may_hold_the_gradients_beside_their_arrays():
+    both = SimpleNamespace(w=W, b=B, dw=2 * W, db=2 * B)
+    arrays, gradients, left = paired(both, both)
+    assert list(arrays) == list(gradients) == ["w", "b"] and left == []
+    assert arrays["w"] is W and gradients["w"] is both.dw
+
+
 def test_an_object_may_hold_arrays_that_the_other_side_lacks():
     for both in (Model(), {"w": W}), ({"w": W}, Model()):
         assert [list(arrays) for arrays in paired(*both)] == [["w"], ["w"], ["b"]]
