@@ -65,8 +65,7 @@ def read_book(path, least=27):
     FileNotFoundError
         There is no such file.
     ValueError
-        The file is empty, too short, or not UTF-8 (the message names the first byte that is not and, for a text in
-        UTF-16, cp1252 or Latin-1, says how to convert it).
+        The file is empty, too short, or not UTF-8; for UTF-16, cp1252 and Latin-1 the message says how to convert it.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -145,13 +144,7 @@ class Vocabulary:
         self._numbers[self._codes] = np.arange(self.size)
 
     def encode(self, text):
-        """Turn a text into the numbers of its characters, an int array (len(text),).
-
-        Raises
-        ------
-        ValueError
-            A character of the text is not in the vocabulary (the message names it).
-        """
+        """Turn a text into numbers, int array (len(text),); a ValueError names a character that is not in the book."""
         if unknown := set(text).difference(self.chars):
             char = min(unknown)
             raise ValueError(
@@ -163,13 +156,7 @@ class Vocabulary:
         return ids
 
     def decode(self, ids):
-        """Turn numbers back into text.
-
-        Raises
-        ------
-        IndexError
-            A number is not one of 0..K-1.
-        """
+        """Turn numbers back into text; an IndexError if one is not in 0..K-1."""
         ids = np.asarray(ids).ravel()
         check_ids(ids, self.size, "decode")
         pieces = (self._codes[ids[i : i + self._piece]] for i in range(0, len(ids), self._piece))
@@ -177,21 +164,7 @@ class Vocabulary:
 
 
 def check_ids(ids, vocab_size, name):
-    """Make sure that numbers of characters are integers in 0..K-1: NumPy would let -1 pass as the last one.
-
-    Parameters
-    ----------
-    ids : ndarray
-    vocab_size : int
-        K.
-    name : str
-        What the message calls them.
-
-    Raises
-    ------
-    IndexError
-        A number is not an integer in 0..K-1.
-    """
+    """Raise an IndexError that says `name` unless ids are integers in 0..K-1: NumPy would take -1 for the last one."""
     whole = np.issubdtype(ids.dtype, np.integer)
     if ids.size and not (whole and ids.min() >= 0 and ids.max() < vocab_size):
         kind = f"from {ids.min()} to {ids.max()}" if whole else f"of type {ids.dtype}"
@@ -222,11 +195,9 @@ class Params:
 
     Attributes
     ----------
-    W : ndarray (m, m)
-    U : ndarray (m, K)
-    V : ndarray (K, m)
-    b : ndarray (m,)
-    c : ndarray (K,)
+    W, U, V, b, c : ndarray (m, m), (m, K), (K, m), (m,), (K,)
+    names : tuple of str
+        Theirs, in this order.
     """
 
     names = ("W", "U", "V", "b", "c")
@@ -250,7 +221,7 @@ class Params:
         self.V, self.b, self.c = V.reshape(K, m), b, c
 
     def __iter__(self):
-        """W, U, V, b and c, one after the other: ``W, U, V, b, c = params``."""
+        """Unpack: ``W, U, V, b, c = params``."""
         return (getattr(self, name) for name in self.names)
 
     def __reduce__(self):  # copy and pickle: the copies of W, U, V, b and c must be views, too
@@ -273,13 +244,7 @@ class Params:
         return [name for name in self.names if not np.isfinite(getattr(self, name)).all()]
 
     def check(self, vocab=None):
-        """Make sure that all numbers are finite and, if a vocabulary is given, that they are for it.
-
-        Raises
-        ------
-        ValueError
-            A number is NaN or infinite, or the vocabulary has another size.
-        """
+        """Raise a ValueError if a number is NaN or infinite, or if a vocabulary is given and has another size."""
         if vocab is not None and vocab.size != self.vocab_size:
             raise ValueError(
                 f"The vocabulary has {vocab.size} characters, but the parameters are for {self.vocab_size}."
@@ -332,19 +297,7 @@ def init_params(vocab_size, hidden_size=100, sigma=0.01, seed=0, dtype=np.float6
 
 
 def choose(what, name, choices):
-    """The choice of that name.
-
-    Parameters
-    ----------
-    what, name : str
-        What the message calls the kind of choice, and the name of the choice.
-    choices : dict
-
-    Raises
-    ------
-    ValueError
-        There is no choice of that name; the message lists the names.
-    """
+    """The choice of that name, or a ValueError that lists the names; `what` is its word for such a choice."""
     if name not in list(choices):
         raise ValueError(f"There is no {what} {name!r}: choose one of {', '.join(map(repr, choices))}.")
     return choices[name]
@@ -363,7 +316,7 @@ PIECE = 1 << 15  # numbers; optimisers update more of them piece by piece (two t
 class Forward:
     """The results of a forward pass, and work space for it and for `backward`.
 
-    Training reuses one in every step: to create arrays, and views of their rows, costs more than to fill them.
+    Training reuses one in every step: to create its arrays and views anew would take a quarter of the time.
 
     Parameters
     ----------
@@ -385,7 +338,6 @@ class Forward:
         Work space for what one step hands to the next: W h_{t-1} on the way forward, W^T delta_{t+1} on the way back.
     steps, steps_back : list of pairs of views
         The pairs in the loops over t: (h_{t-1}, h_t) from first to last, (delta_t, 1 - h_t^2) from last to first.
-        To create these views in each step would take a quarter of its time.
     rows : int ndarray (T,) or (T B,)
         0, 1, 2, ...: ``o[rows, y]`` is o_t[y_t] for every t.
     ones : ndarray (T,) or (T B,)
@@ -475,7 +427,7 @@ def _checked(params, x, y, h0):
 
 
 def forward(params, x, y, h0, out=None):
-    """The loss of one sequence or of a batch, and what `backward` needs.
+    """The loss of one sequence or of a batch, and what `backward` needs: equations 10.8 to 10.14 of [1]_.
 
     `lab.plain.forward` is its plain twin: the same equations for one sequence, as they stand.
 
@@ -501,10 +453,6 @@ def forward(params, x, y, h0, out=None):
     IndexError
         A number in x or y is not one of 0..K-1.
 
-    References
-    ----------
-    Goodfellow et al. [1]_, equations 10.8 to 10.14.
-
     Examples
     --------
     A network that knows nothing gives each of four characters the probability 1/4:
@@ -529,7 +477,9 @@ def forward(params, x, y, h0, out=None):
 
 
 def backward(params, x, y, fwd, out=None):
-    """The gradient of the loss by back-propagation through time; `lab.plain.backward` is its plain twin.
+    """The gradient of the loss by back-propagation through time: equations 10.18 to 10.28 of [1]_, and [2]_.
+
+    `lab.plain.backward` is its plain twin.
 
     Parameters
     ----------
@@ -550,10 +500,6 @@ def backward(params, x, y, fwd, out=None):
     ------
     ValueError, IndexError
         As for `forward`; or fwd is not what `forward` returned for these arguments.
-
-    References
-    ----------
-    Goodfellow et al. [1]_, equations 10.18 to 10.28; Werbos [2]_.
 
     Examples
     --------
@@ -660,7 +606,7 @@ def _for_each(state, flat):
 class AdaGrad:
     """theta -= eta * g / sqrt(g2), where g2 is an initial value plus the sum of all g * g so far.
 
-    Each run needs its own.
+    The diagonal version in section 1.1 of [3]_, which has no initial value. Each run needs its own.
 
     Parameters
     ----------
@@ -669,10 +615,6 @@ class AdaGrad:
     g2 : float
         The initial value. With 1e-8, which only prevents division by zero, each number moves by eta in the first
         step, however small its gradient is.
-
-    References
-    ----------
-    Duchi et al. [3]_, section 1.1 (the diagonal version, which has no initial value).
     """
 
     def __init__(self, eta=0.1, g2=1e-8):
@@ -689,7 +631,7 @@ class AdaGrad:
 class Adam:
     """theta -= eta * m / (sqrt(v) + 1e-8), where m and v are moving averages of g and g * g, corrected for their start.
 
-    Each run needs its own.
+    Algorithm 1 of [6]_, with steps of their own for U. Each run needs its own.
 
     Parameters
     ----------
@@ -699,10 +641,6 @@ class Adam:
         The share of the old averages that each step keeps.
     u : float
         How many times as large the steps of U are. Where U is drawn from N(0, 1), steps that suit W are small for it.
-
-    References
-    ----------
-    Kingma and Ba [6]_, algorithm 1.
     """
 
     def __init__(self, eta=1e-3, beta1=0.9, beta2=0.999, u=1.0):
@@ -726,7 +664,7 @@ class Adam:
 
 
 def draw(p, u, temperature=1.0, top_p=1.0):
-    """Draw characters from the network's probabilities.
+    """Draw characters from the network's probabilities: sections 3.1 (top-p) and 3.3 (temperature) of [4]_.
 
     Parameters
     ----------
@@ -749,10 +687,6 @@ def draw(p, u, temperature=1.0, top_p=1.0):
     ------
     ValueError
         temperature is negative or infinite, or top_p is not in (0, 1].
-
-    References
-    ----------
-    Holtzman et al. [4]_, sections 3.1 (top-p) and 3.3 (temperature).
     """
     if not 0 <= temperature < np.inf:
         raise ValueError(f"temperature must be 0 (the most probable character) or more, not {temperature}.")
