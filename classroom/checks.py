@@ -81,7 +81,7 @@ def guarded(code):
         function = code.get(name) if isinstance(code, dict) else getattr(code, name, None)
 
         def call(*arguments):
-            require(callable(function), f"There is no function {name}: is it defined, and spelt so?")
+            require(callable(function), f"There is no function {name}: is it defined, under this name?")
             try:
                 with np.errstate(all="ignore"):
                     return function(*arguments)
@@ -781,8 +781,8 @@ def told(task, failed, full):
     said = f"{task}: {earned(task, failed) * full:g} of {full:g} points."
     if failed:
         said += f" {next(iter(failed.values()))}"
-    if len(failed) > 1:
-        said += f" ({len(failed) - 1} more; the first is usually the cause)"
+    if len(sentences := set(failed.values())) > 1:
+        said += f" ({len(sentences) - 1} more; the first is usually the cause)"
     return said
 
 

@@ -27,5 +27,7 @@ exit /b
 exit /b
 
 :report
-%BIN%\python -m nbconvert --execute --to report.paper.exporter.LabReportExporter --output-dir build lab4.ipynb
+%BIN%\python -m checks
+echo Now the notebook runs: about four minutes with three epochs. A cell that fails shows its error in the PDF.
+%BIN%\python -m nbconvert --execute --allow-errors --to report.paper.exporter.LabReportExporter --output-dir build lab4.ipynb
 exit /b

@@ -123,7 +123,9 @@ class LabReportExporter(TemplateExporter):
         def warn(message, number=None):
             self.log.warning("%s: %s", names.get(number, "notebook"), message)
 
-        if unrun := _unrun([cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]):
+        code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
+        runs_now = self.config.get("ExecutePreprocessor", {}).get("enabled", False)
+        if unrun := "" if runs_now else _unrun(code):
             warn(unrun)
         if len(nb.cells) > MANY:
             warn(f"{len(nb.cells):,} cells take some {len(nb.cells) / MANY:.0f} GB of memory: with less, export parts")

@@ -77,10 +77,15 @@ def test_what_the_student_reads(capsys):
     assert score("forward", {"forward": lambda params, x, y, h0: plain.forward(params, y, x, h0)}) == 3
     said = capsys.readouterr().out
     assert said.startswith("forward: 3 of 6 points. By your own p") and "more; the first is usually the cause)" in said
+    score("forward", {})
+    assert (
+        capsys.readouterr().out
+        == "forward: 0 of 6 points. There is no function forward: is it defined, under this name?\n"
+    )
     tell("forward", plain, 1.0)
     assert capsys.readouterr().out == ""
     tell("forward", {}, 0.5)
-    assert capsys.readouterr().out == "There is no function forward: is it defined, and spelt so?\n"
+    assert capsys.readouterr().out == "There is no function forward: is it defined, under this name?\n"
 
 
 @pytest.mark.parametrize("returned", ["text", [1], {"a": object()}, (1, {"h": 2}, "p"), (np.nan, [], []), 7, b"0"])

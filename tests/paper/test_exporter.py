@@ -18,6 +18,7 @@ from nbformat import v4
 from notebooks import HOSTILE, LONG, SCRIPTS, bundle, convert, drawing, looks, notebook, text_of, words
 from PIL import Image
 from tqdm import tqdm, trange
+from traitlets.config import Config
 
 from report import show
 from report.paper.exporter import LabReportExporter
@@ -247,6 +248,12 @@ def test_cells_that_have_not_run_are_named_in_a_warning_and_on_the_page(counts, 
     text = text_of(convert(v4.new_code_cell(" "), *cells))
     assert sentence in text and sentence in caplog.text
     assert bool(sentence) == ("not run" in text) == ("not run" in caplog.text)
+
+
+def test_cells_that_the_export_itself_runs_are_not_missed(caplog):
+    exporter = LabReportExporter(config=Config({"ExecutePreprocessor": {"enabled": True}}))
+    assert "42" in text_of(convert(v4.new_code_cell("print(6 * 7)"), exporter=exporter))
+    assert "not run" not in caplog.text
 
 
 def test_a_notebook_that_takes_gigabytes_says_so(monkeypatch, caplog):
