@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import sys
 import warnings
 from unittest.mock import patch
@@ -11,6 +12,7 @@ from unittest.mock import patch
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.util import run_sync
 from nbformat.validator import normalize
 
 from lab.progress import bar
@@ -132,6 +134,8 @@ def run(notebook, folder):
             kernel.enter_context(client.setup_kernel())
         except (RuntimeError, OSError) as error:
             raise Failed(f"Jupyter could not start a kernel: {error}.") from error
+        # First of all at the end: a kernel that is asked to end waits for joblib's resource trackers, which outlive it
+        kernel.callback(run_sync(client.km.signal_kernel), signal.SIGTERM)
         try:
             progress = bar(notebook.cells, shown=sys.stdout.isatty(), unit="cell", delay=0)
             for index, cell in enumerate(progress):

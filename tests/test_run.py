@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 
 import nbformat
 import pytest
@@ -105,6 +106,24 @@ def test_a_cell_that_fails_is_named_by_its_number_and_first_line(source, sentenc
     with pytest.raises(Failed) as failure:
         make_report(written("book = 'b'", source), tmp_path, book="c")
     assert re.fullmatch(sentence, str(failure.value)) and not exported
+
+
+HELPER = """import signal, sys
+for name in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(name, signal.SIG_IGN)
+print("ready", flush=True)
+sys.stdin.read()  # until the kernel ends
+open("cleaned", "w")
+"""
+
+
+def test_a_helper_of_the_kernel_that_outlives_it_may_clean_up(written, exported, tmp_path):
+    start = f"process = Popen([sys.executable, '-c', {HELPER!r}], stdin=PIPE, stdout=PIPE)\nprocess.stdout.readline()"
+    make_report(written(f"import sys\nfrom subprocess import PIPE, Popen\n{start}"), tmp_path)
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "cleaned").exists():
+        assert time.monotonic() < deadline, "It was killed."
+        time.sleep(0.05)
 
 
 def test_a_kernel_that_does_not_start_is_said_in_one_sentence(written, exported, tmp_path, monkeypatch):

@@ -28,10 +28,8 @@ from .tree import Document, box, formula, note
 
 __all__ = ["LabReportExporter", "export"]
 
-# A kernel that is run for the report: time to end its helpers, and no warning about an unencrypted transport
-KERNEL = {"shutdown_wait_time": 20.0}
-if hasattr(KernelManager, "transport_encryption"):
-    KERNEL["transport_encryption"] = "auto"
+# Else a kernel that is run for the report warns of an unencrypted transport
+KERNEL = {"transport_encryption": "auto"} if hasattr(KernelManager, "transport_encryption") else {}
 MANY = 3000  # cells: Typst takes about a gigabyte for this many
 PAPERS = ["a4", "us-letter"]
 # What was made for paper first, then what says most, as in JupyterLab.
