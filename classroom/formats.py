@@ -1,18 +1,46 @@
-"""The tasks as sources for otter-grader and nbgrader, which mark notebooks: the functions stand in cells there.
+"""The tasks for other graders: sources for otter-grader and nbgrader, and an autograder for Gradescope.
 
-Both run the checks in the student's own kernel, where a hand-in can change them. `classroom.grade` does not.
+otter-grader and nbgrader mark notebooks, so the functions stand in cells there; they run the checks in the student's
+own kernel, where a hand-in can change them. `classroom.grade` does not, and on Gradescope it is what marks.
 """
 
 import ast
+import shlex
+import zipfile
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from classroom.build import copy_parts, key, lines_of, write_text
+from classroom.build import ROOT, copy_parts, key, lines_of, write_text
 from classroom.tasks import LEVELS, POINTS, points
 
 FILES = ["checks.py", "tasks.py", "gradcheck"]  # that the notebook needs beside it
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+MARKING = [  # what `classroom.grade` needs
+    *(
+        "classroom/__init__.py",
+        "classroom/tasks.py",
+        "classroom/checks.py",
+        "classroom/worker.py",
+        "classroom/grade.py",
+    ),
+    *("lab/__init__.py", "lab/plain.py", "lab/gradcheck/*.py", "requirements.lock"),
+]
+SETUP = """\
+#!/usr/bin/env bash
+set -e
+apt-get update
+apt-get install -y python3-venv
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: choose Ubuntu 24.04.")'
+python3 -m venv /autograder/venv
+/autograder/venv/bin/pip install --require-hashes --requirement /autograder/source/requirements.lock
+"""
+RUN = """\
+#!/usr/bin/env bash
+cd /autograder/source
+/autograder/venv/bin/python -m classroom.grade --one /autograder/submission --level {level} --salt {salt} \\
+    > /autograder/results/results.json
+"""
 
 
 def functions():
@@ -32,7 +60,7 @@ def setup():
     )
 
 
-def otter(folder, level):
+def otter(folder, level, _):
     """Write master.ipynb for `otter assign`, with the files that it names.
 
     Parameters
@@ -74,7 +102,7 @@ def otter(folder, level):
     _write(folder, "master.ipynb", made, level)
 
 
-def nbgrader(folder, level):
+def nbgrader(folder, level, _):
     """Write a course folder with source/lab4/ for `nbgrader generate_assignment lab4`.
 
     Parameters
@@ -112,4 +140,24 @@ def _write(folder, name, made, level):
     write_text(folder / name, nbformat.writes(new_notebook(cells=made, metadata=KERNEL)) + "\n")
 
 
-FORMATS = {"otter": otter, "nbgrader": nbgrader}
+def gradescope(folder, level, salt):
+    """Write autograder.zip, which a teacher uploads to Gradescope as it is.
+
+    Parameters
+    ----------
+    folder : Path
+    level : int
+    salt : str
+        As for `classroom.grade`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scripts = {"setup.sh": SETUP, "run_autograder": RUN.format(level=level, salt=shlex.quote(salt))}
+    files = {str(path.relative_to(ROOT).as_posix()): path for name in MARKING for path in sorted(ROOT.glob(name))}
+    with zipfile.ZipFile(folder / "autograder.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in [*scripts, *files]:
+            entry = zipfile.ZipInfo(name)  # of no date, so the same project gives the same archive
+            entry.external_attr = 0o755 << 16
+            archive.writestr(entry, scripts.get(name) or files[name].read_text(encoding="utf-8"))
+
+
+FORMATS = {"otter": otter, "nbgrader": nbgrader, "gradescope": gradescope}
