@@ -98,7 +98,7 @@ def resize(params, U=None, W=1.0):
     params.W *= W
 
 
-def moved(setting, vocab, ids, seed=0, steps=200, by=1e-12):
+def moved(setting, vocab, ids, seeds=(0,), steps=200, by=1e-12):
     """The losses of a run in float64, and by how much they change if one weight is moved at the start.
 
     Parameters
@@ -107,20 +107,21 @@ def moved(setting, vocab, ids, seed=0, steps=200, by=1e-12):
         See `lab.sweep.run`; one sequence at a time.
     vocab : rnn_core.Vocabulary
     ids : int array (N,)
-    seed, steps : int
+    seeds : sequence of int
+    steps : int
     by : float
         How far W[0, 0] is moved.
 
     Returns
     -------
-    losses, changes : ndarray (steps,)
+    losses, changes : ndarray (seeds, steps)
         In nats per sequence, and relative to those.
     """
 
-    def losses(shift):
+    def losses(seed, shift):
         params, options = prepare(setting, vocab.size, seed=seed, dtype=np.float64)
         params.W[0, 0] += shift
         return train(params, Reading(ids), progress=False, **options | {"steps": steps}).losses
 
-    first, second = losses(0.0), losses(by)
+    first, second = (np.array([losses(seed, shift) for seed in seeds]) for shift in (0.0, by))
     return first, np.abs(second - first) / np.maximum(first, np.finfo(float).tiny)  # a book of one character costs 0

@@ -97,7 +97,8 @@ def smooth_loss(run, steps_per_epoch, seq_length, caption, held_out=()):
         close.plot(steps, bits * nats, "o", color=COLOURS[1], markersize=3.5, linestyle="none", label="text held out")
     for ax in (whole, close):
         ax.plot(shown, run.smooth_losses[shown], color=COLOURS[0], linestyle="-", label="smooth loss")
-    for epoch, boundary in enumerate(range(steps_per_epoch, run.done, steps_per_epoch), 2):
+    boundaries = range(steps_per_epoch, run.done, steps_per_epoch)
+    for epoch, boundary in list(enumerate(boundaries, 2))[:: 1 + len(boundaries) // 6]:  # of many, some
         close.axvline(boundary, color="0.4", linewidth=0.7, linestyle=":")
         _name_epoch(close, epoch, boundary)
     values = np.r_[run.smooth_losses[run.done // 15 :], bits * nats]

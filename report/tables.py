@@ -110,7 +110,7 @@ def causes(saturated, bits, caption):
     -------
     report.show.Shown
     """
-    header = ["What is changed", "Saturated at step 100", "at step 1,000", "Bits held out"]
+    header = ["What is changed", "At step 100", "At step 1,000", "Bits held out"]
     rows = [[name, *(f"{share:.0%}" for share in saturated[name]), spread(of)] for name, of in bits.items()]
     return table(header, rows, caption, align="lrrr", widths=[46, 20, 15, 19])
 
@@ -138,8 +138,8 @@ def ways(short, long, caption):
         ]
         for name in dict.fromkeys([*short, *long])
     ]
-    header = ["Way to train", "10,000 steps", "Long run", "Its characters (millions)"]
-    return table(header, rows, caption, align="lrrr", widths=[48, 18, 18, 16])
+    header = ["Way to train", "Short run", "Long run", "Its characters (millions)"]
+    return table(header, rows, caption, align="lrrr", widths=[50, 16, 16, 18])
 
 
 def _unbroken(name):

@@ -1,5 +1,7 @@
 """The figures: each draws the numbers that it is given."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -180,6 +182,15 @@ def test_of_a_long_run_a_few_thousand_steps_are_drawn_from_first_to_last(drawn):
     run = Training(None, None, losses, losses, None, None, done=20_000)
     whole, _ = drawn(figures.smooth_loss, run, 15_000, 25)
     assert lines(whole)["smooth loss"] == (list(range(0, 20_000, 5)), losses[::5].tolist())
+
+
+def test_of_many_epochs_some_are_named_so_that_their_names_do_not_touch(drawn):
+    losses = np.linspace(100, 50, 4000)
+    run = Training(None, None, losses, losses, None, None, done=4000)
+    _, close = drawn(figures.smooth_loss, run, 100, 25)
+    boxes = [text.get_window_extent() for text in close.texts]
+    assert len(boxes) > 3 and all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+    assert all(text.get_text() == f"epoch {1 + round(text.xy[0] / 100)}" for text in close.texts)
 
 
 @pytest.mark.parametrize("held_out, named", [([(1, 2.0)], ["text held out", "smooth loss"]), ([], ["smooth loss"])])

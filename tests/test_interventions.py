@@ -87,8 +87,8 @@ def test_U_gets_its_deviation_and_W_its_factor():
 
 
 def test_a_moved_weight_changes_the_loss_by_little_and_an_unmoved_one_by_nothing():
-    moved = partial(interventions.moved, CAUSES["G from 10"], VOCAB, IDS, steps=20)
+    moved = partial(interventions.moved, CAUSES["G from 10"], VOCAB, IDS, seeds=(0, 3), steps=20)
     losses, changes = moved()
-    assert losses.shape == changes.shape == (20,) and losses.dtype == float
-    assert 0 < changes.max() < 1e-9
+    assert losses.shape == changes.shape == (2, 20) and losses.dtype == float and (losses[0] != losses[1]).all()
+    assert (0 < changes.max(axis=1)).all() and changes.max() < 1e-9
     assert not moved(by=0.0)[1].any()

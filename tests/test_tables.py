@@ -61,7 +61,7 @@ def test_wrong_gradients_stand_beside_the_right_one():
 def test_a_cause_has_its_saturated_states_and_its_bits():
     shown = tables.causes({"a cause": [0.934, 0.855]}, {"a cause": [2.0, 2.2]}, "Table 1. A caption.")
     assert rows(shown) == [
-        ["What is changed", "Saturated at step 100", "at step 1,000", "Bits held out"],
+        ["What is changed", "At step 100", "At step 1,000", "Bits held out"],
         ["a cause", "93%", "86%", "2.10\xa0±\xa00.14"],
     ]
 
@@ -70,7 +70,7 @@ def test_ways_have_short_and_long_runs_where_there_are_some():
     long = {"both": {"bits": [1.9], "characters": 3_333_600}, "long": {"bits": [1.8], "characters": 211_000_000}}
     shown = tables.ways({"short": [2.0, 2.2], "both": [2.5]}, long, "Table 1. A caption.")
     assert rows(shown) == [
-        ["Way to train", "10,000 steps", "Long run", "Its characters (millions)"],
+        ["Way to train", "Short run", "Long run", "Its characters (millions)"],
         ["short", "2.100\xa0±\xa00.141", "", ""],
         ["both", "2.500\xa0±\xa00.000", "1.900\xa0±\xa00.000", "3.3"],
         ["long", "", "1.800\xa0±\xa00.000", "211.0"],

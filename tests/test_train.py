@@ -11,8 +11,8 @@ from small import BOOK
 
 import rnn_core as rnn
 from lab.checkpoint import load_params, read_about
-from lab.sweep import held_out_length
-from lab.train import bits_after, bits_side_by_side, main
+from lab.sweep import RECIPES, held_out_length
+from lab.train import best_in_a_minute, bits_after, bits_side_by_side, main
 
 TEXT = BOOK * 4
 FAST = ["--hidden-size=8", "--recipe=Adam 0.008, cosine, orthogonal, B = 16", "--minutes=0.01"]
@@ -84,3 +84,11 @@ def test_bits_side_by_side_are_those_of_the_pieces_one_by_one():
     assert bits_after(params, ids[:100], ids[100:]) == pytest.approx(
         (200 * rnn.bits_per_character(params, ids) - 99 * rnn.bits_per_character(params, ids[:100])) / 101
     )
+
+
+def test_best_in_a_minute_is_the_recipe_and_writes_after_the_prompt():
+    vocab = rnn.Vocabulary(TEXT)
+    ids = vocab.encode(TEXT)
+    made = best_in_a_minute(vocab, ids[:-500], ids[-500:], most_steps=20, prompt=vocab.opening, seed=3)
+    assert made.params.hidden_size == RECIPES["best in a minute"]["hidden_size"] and 0 <= made.step <= 20
+    assert made.text == rnn.synthesize(made.params, vocab, 500, vocab.opening, seed=(3, 1, made.step), h0=made.h)
