@@ -7,6 +7,7 @@ in part. Nothing depends on the day, the machine or the folder, so the same proj
 import ast
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -129,6 +130,22 @@ def write_text(path, text):
     """Write text, the same on every system."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def contents(folder):
+    """The bytes of all files of an edition, by their paths in it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def write_archive(path, files):
+    """Write a zip of files, given as bytes by their paths in it; they may be run, and have no dates."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o755 << 16
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
 
 
 def copy_parts(folder, level, wanted=PARTS):

@@ -6,12 +6,11 @@ own kernel, where a hand-in can change them. `classroom.grade` does not, and on 
 
 import ast
 import shlex
-import zipfile
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from classroom.build import ROOT, copy_parts, key, lines_of, write_text
+from classroom.build import ROOT, copy_parts, key, lines_of, write_archive, write_text
 from classroom.tasks import LEVELS, POINTS, points
 
 FILES = ["checks.py", "tasks.py", "gradcheck"]  # that the notebook needs beside it
@@ -150,14 +149,10 @@ def gradescope(folder, level, salt):
     salt : str
         As for `classroom.grade`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    scripts = {"setup.sh": SETUP, "run_autograder": RUN.format(level=level, salt=shlex.quote(salt))}
-    files = {str(path.relative_to(ROOT).as_posix()): path for name in MARKING for path in sorted(ROOT.glob(name))}
-    with zipfile.ZipFile(folder / "autograder.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in [*scripts, *files]:
-            entry = zipfile.ZipInfo(name)  # of no date, so the same project gives the same archive
-            entry.external_attr = 0o755 << 16
-            archive.writestr(entry, scripts.get(name) or files[name].read_text(encoding="utf-8"))
+    files = {"setup.sh": SETUP.encode(), "run_autograder": RUN.format(level=level, salt=shlex.quote(salt)).encode()}
+    for path in (path for name in MARKING for path in sorted(ROOT.glob(name))):
+        files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    write_archive(folder / "autograder.zip", files)
 
 
 FORMATS = {"otter": otter, "nbgrader": nbgrader, "gradescope": gradescope}

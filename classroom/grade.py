@@ -70,6 +70,28 @@ def _defines(node):
     return isinstance(node, ast.FunctionDef | ast.ClassDef)
 
 
+def _files(path):
+    """How to read each file of a hand-in, by their names."""
+    if path.is_dir():
+        return {str(file): file.read_bytes for file in sorted(path.rglob("*")) if file.stat().st_size < LARGEST}
+    if not zipfile.is_zipfile(path):
+        return {path.name: path.read_bytes}
+    archive = zipfile.ZipFile(path)
+    return {
+        entry.filename: lambda entry=entry: archive.read(entry)
+        for entry in archive.infolist()
+        if entry.file_size < LARGEST and "__MACOSX" not in entry.filename
+    }
+
+
+def says(path, sentence):
+    """Whether a notebook of a hand-in has a sentence in its outputs, or wherever it stands in the file."""
+    try:
+        return any(sentence.encode() in read() for name, read in _files(path).items() if name.endswith(".ipynb"))
+    except Exception:  # a damaged file, in one of many ways
+        return False
+
+
 def handed_in(path):
     """The source of a hand-in.
 
@@ -87,17 +109,8 @@ def handed_in(path):
     ValueError
         It has neither, or can't be read; the message says why.
     """
-    files = {path.name: path.read_bytes} if path.is_file() else {}
     try:
-        if path.is_dir():
-            files = {str(file): file.read_bytes for file in sorted(path.rglob("*")) if file.stat().st_size < LARGEST}
-        elif zipfile.is_zipfile(path):
-            archive = zipfile.ZipFile(path)
-            files = {
-                entry.filename: lambda entry=entry: archive.read(entry)
-                for entry in archive.infolist()
-                if entry.file_size < LARGEST and "__MACOSX" not in entry.filename
-            }
+        files = _files(path)
         code = [
             read
             for name, read in files.items()
@@ -333,6 +346,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser("python -m classroom.grade", description=__doc__.partition("\n")[0])
     parser.add_argument("submissions", type=Path, nargs="?", help="the folder of hand-ins, one for each student")
     parser.add_argument("--salt", default="", help="some words that students do not know; keep them for a later appeal")
+    parser.add_argument(
+        "--students", type=Path, metavar="CSV", help="teacher/students.csv, if each has a text of their own"
+    )
     parser.add_argument("--level", type=int, default=LEVEL, choices=LEVELS)
     parser.add_argument("--out", type=Path, default=Path("build/class/marks"), help="default: %(default)s")
     parser.add_argument("--one", type=Path, metavar="PATH", help="mark this hand-in, and print Gradescope's results")
@@ -347,13 +363,18 @@ def main(arguments=None):
         results = list(pool.map(lambda path: _apart(path, arguments), paths))
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["student", *points(arguments.level), "points"])
+    own = {}
+    if arguments.students:
+        with open(arguments.students, encoding="utf-8", newline="") as students:
+            own = {row["student"]: row["report says"] for row in csv.DictReader(students)}
+    rows.writerow(["student", *points(arguments.level), "points", *(["own text"] if own else [])])
     for path, made in zip(paths, results, strict=True):
-        write_feedback(arguments.out, path.stem, made)
+        name = path.name if path.is_dir() else path.stem
+        write_feedback(arguments.out, name, made)
         scores = {test["name"]: test["score"] for test in made["tests"]}
-        rows.writerow(
-            [path.stem, *(f"{scores.get(task, 0):g}" for task in points(arguments.level)), f"{made['score']:g}"]
-        )
+        marks = [*(f"{scores.get(task, 0):g}" for task in points(arguments.level)), f"{made['score']:g}"]
+        text = ("yes" if says(path, own[name]) else "not shown") if name in own else "not listed"
+        rows.writerow([name, *marks, *([text] if own else [])])
     (arguments.out / "marks.csv").write_text(table.getvalue(), encoding="utf-8", newline="\n")
     print(table.getvalue() + f"The feedback is in {arguments.out}")
     return 0

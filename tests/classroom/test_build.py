@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from pypdf import PdfReader
 
-from classroom.build import ROOT, build, cut, excerpt, key, notebook, student
+from classroom.build import ROOT, build, contents, cut, excerpt, key, notebook, student
 from classroom.tasks import LEVELS, POINTS
 from report import figures, show, tables
 
@@ -128,16 +128,9 @@ def test_the_key_earns_all_in_the_students_edition_at_both_levels(tmp_path):
         assert sum(float(full) for _, full in shares) == 28
 
 
-def contents(folder):
-    """All files of a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_the_students_edition_is_the_same_each_time(edition, tmp_path):
     student(tmp_path / "again", level=2)
-    assert contents(tmp_path / "again") == {
-        name: data for name, data in contents(edition).items() if "__pycache__" not in name
-    }
+    assert contents(tmp_path / "again") == contents(edition)
 
 
 @pytest.mark.slow
