@@ -12,6 +12,7 @@ from report import figures
 from report.show import use_house_style
 
 CAPTION = "Figure 1. A caption."
+BITS = "bits per character"
 
 
 @pytest.fixture
@@ -84,6 +85,11 @@ def scales(*axes):
     return [(ax.get_xscale(), ax.get_yscale()) for ax in axes]
 
 
+def names(*axes):
+    """What these axes say they show, x and y of each."""
+    return [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes]
+
+
 def errors(ax):
     """What the error bars show: [(positions, lowest, highest)] along the y axis, or along the x axis of bars."""
     return [container.lines[2][0].get_segments() for container in ax.containers if hasattr(container, "lines")]
@@ -107,19 +113,27 @@ def test_memory_has_a_panel_for_each_question(drawn):
     assert right.lines[0].get_xydata().tolist() == pytest.approx(np.array([[5, 2.4], [25, 2.2]]))
     np.testing.assert_allclose(errors(right)[0][0], [[5, 2.4 - 0.1 * 2**0.5], [5, 2.4 + 0.1 * 2**0.5]])
     assert scales(left, middle, right) == [("log", "linear"), ("linear", "log"), ("log", "linear")]
+    assert names(left, middle, right) == [
+        ("characters seen", BITS), ("lag $k$ (characters)", "gradient left"), ("length $T$ of a sequence", BITS),
+    ]  # fmt: skip
     assert left.xaxis.get_major_formatter()(16) == right.xaxis.get_major_formatter()(16) == "16"
 
 
 def test_the_start_has_the_curves_of_one_seed_and_a_point_for_every_run(drawn):
-    def run(bits, saturated):
-        return {"curve": [50.0, 45.0, 40.0, 39.0], "bits": bits, "saturated": saturated}
+    def run(bits, saturated, curve=(50.0, 45.0, 40.0, 39.0)):
+        return {"curve": curve, "bits": bits, "saturated": saturated}
 
-    ways = {"reset": [run(2.5, 0.9), run(2.4, 0.7)], "G from 10": [run(2.3, 0.2), run(2.2, 0.1)]}
+    ways = {"reset": [run(2.5, 0.9), run(2.4, 0.7, ())], "G from 10": [run(2.3, 0.2), run(2.2, 0.1)]}
     left, right = drawn(figures.start, ways, ["reset"], 20, 10)
     curve, *epochs = left.lines
     assert curve.get_xydata().tolist() == [[10, 45], [20, 40], [30, 39]]  # not the first steep part
     assert [line.get_xdata()[0] for line in epochs] == [20, 40]
     assert [(text.get_text(), text.xy[0]) for text in left.texts] == [("epoch 2", 20), ("epoch 3", 40)]
+    assert names(left, right) == [
+        ("update step", "smooth loss (nats)"),
+        ("saturated share of the state", BITS),
+    ]
+    assert right.get_xlim()[0] < 0 and right.get_xlim()[1] > 1  # no point is cut
     assert left.get_ylim()[1] > 45.5 and right.xaxis.get_major_formatter()(0.9) == "90%"
     assert lines(right) == {"reset": ([0.9, 0.7], [2.5, 2.4]), "G from 10": ([0.2, 0.1], [2.3, 2.2])}
     assert labels(left) == ["reset", "G from 10"]
@@ -142,6 +156,7 @@ def test_weights_are_pairs_of_bars_and_a_curve_for_each_way(drawn):
     (without,) = [line for line in left.lines if line.get_label() == "without $W$"]
     assert set(without.get_xdata()) == {3.4} and left.get_xlim()[1] > 3.4
     assert scales(left, right) == [("linear", "linear"), ("log", "linear")]
+    assert names(left, right) == [(BITS, ""), ("standard deviation of $U$", BITS)]
     assert right.lines[0].get_xydata().tolist() == pytest.approx(np.array([[0.1, 2.7], [1.0, 2.5]]))
     np.testing.assert_allclose(errors(right)[0][1][:, 1], 2.5 + np.array([-1, 1]) * 0.1 * 2**0.5)
 
@@ -151,7 +166,8 @@ def test_the_step_sizes_are_on_both_axes(drawn):
     for ax in axes:
         assert lines(ax) == {"central": ([1e-5, 1e-6], [1e-9, 1e-17])}
     assert scales(*axes) == [("log", "log")] * 2 and axes[0].get_ylim() == axes[1].get_ylim()
-    assert axes[1].get_xlim()[0] < 1e-300 < axes[0].get_xlim()[0]  # the complex step has no smallest size
+    assert axes[1].get_xlim()[0] < 1e-300 < axes[0].get_xlim()[0] < 1e-16  # the complex step has no smallest size
+    assert names(*axes) == [(r"step size $\varepsilon$", name) for name in ("largest relative error", "")]
 
 
 def test_the_smooth_loss_is_close_up_beside_the_text_held_out_in_one_unit(drawn):
@@ -161,6 +177,7 @@ def test_the_smooth_loss_is_close_up_beside_the_text_held_out_in_one_unit(drawn)
     steps = list(range(30))
     assert lines(whole)["smooth loss"] == lines(close)["smooth loss"] == (steps, (losses - 1).tolist())
     assert whole.lines[0].get_xydata().tolist() == np.transpose([steps, losses]).tolist()
+    assert names(whole, close) == [("update step", "loss (nats per sequence)"), ("update step", "nats per sequence")]
     nats = 25 * np.log(2)
     np.testing.assert_allclose(lines(close)["text held out"], [[10, 20], [3.0 * nats, 2.9 * nats]])
     assert [line.get_xdata()[0] for line in close.get_lines()[2:]] == [10, 20]  # where epochs begin
@@ -218,6 +235,7 @@ def test_models_stand_in_order_and_beside_the_numbers_that_they_keep(drawn):
     numbers = [(text.get_text(), text.xy) for text in left.texts]
     assert numbers == [("6.00", (6.0, 0)), ("2.50", (2.5, 1)), ("1.70", (1.7, 2))] and left.yaxis_inverted()
     assert scales(left, right) == [("linear", "linear"), ("log", "linear")]
+    assert names(left, right) == [(BITS, ""), ("numbers that the model keeps", BITS)]
 
 
 def test_speed_is_a_bar_for_each_library_and_batch_of_one_type(drawn):
@@ -238,4 +256,6 @@ def test_speed_is_a_bar_for_each_library_and_batch_of_one_type(drawn):
     numbers = [(text.get_text(), *text.xy) for text in ax.texts]
     assert numbers == [("6.00", 7, torch), ("0.90", 1, jax), ("3.00", 4, torch_16)]
     assert scales(ax) == [("log", "linear")] and ax.get_xlim()[1] > 7
+    assert [float(label.get_text()) for label in ax.get_xticklabels()] == ax.get_xticks().tolist()
+    assert names(ax) == [("time of an update step, in steps of rnn_core (float32)", "")]
     assert [list(line.get_xdata()) for line in ax.lines] == [[1, 1]]  # rnn_core itself
