@@ -153,9 +153,9 @@ def knows_nothing(code, at):
     L = run(code, zeros(at.params), at.x, at.y, 0 * at.h0).L
     require(
         close(L, T * math.log(K)),
-        f"With all parameters 0 each of the {K} characters has the probability 1/{K}, so over {T} characters the "
-        "loss is "
-        f"{T} log {K} = {T * math.log(K):.7g}. Yours is {L:.7g}: what does it sum, and which logarithm does it take?",
+        f"With all parameters 0 each of the {K} characters has the probability 1/{K}, so over {T} characters the loss "
+        f"is {T} log {K} = {T * math.log(K):.7g}. Yours is {L:.7g}: what does it sum, and which logarithm does it "
+        "take?",
     )
 
 
@@ -184,9 +184,8 @@ def loss_is_of_p(code, at):
     expected = -np.log(got.p[np.arange(len(at.y)), at.y]).sum()
     require(
         close(got.L, expected),
-        f"By your own p the characters of y cost {expected:.7g} nats in all, but your L is {got.L:.7g}. Does it "
-        "take the "
-        "probability of the right character, and of every step?",
+        f"By your own p the characters of y cost {expected:.7g} nats in all, but your L is {got.L:.7g}. Does it take "
+        "the probability of the right character, and of every step?",
     )
 
 
@@ -198,8 +197,8 @@ def log_odds(code, at):
     t, k = np.unravel_index(np.abs(mine - theirs).argmax(), o.shape)
     require(
         close(mine, theirs),
-        f"log p_t(i) - log p_t(j) must be the difference of the entries i and j of V h_t + c. In step {t + 1}, for "
-        f"i = {k} and j = 0, that is {theirs[t, k]:.5g}; yours is {mine[t, k]:.5g}. Which h_t does your V meet?",
+        f"log p_t(i) - log p_t(j) must be the difference of the entries i and j of V h_t + c. In step {t + 1}, for i "
+        f"= {k} and j = 0, that is {theirs[t, k]:.5g}; yours is {mine[t, k]:.5g}. Which h_t does your V meet?",
     )
 
 
@@ -236,8 +235,8 @@ def continues(code, at):
     rest = run(code, at.params, at.x[2:], at.y[2:], first.h[-1])
     require(
         close(whole.h[-1], rest.h[-1]) and close(whole.L, first.L + rest.L),
-        f"Reading 2 characters and then the rest from h_2 costs {first.L:.7g} + {rest.L:.7g} nats, reading all at once "
-        f"{whole.L:.7g}. Does each step start from the state of the step before?",
+        f"Reading 2 characters and then the rest from h_2 costs {first.L:.7g} + {rest.L:.7g} nats, reading all at "
+        f"once {whole.L:.7g}. Does each step start from the state of the step before?",
     )
 
 
@@ -255,8 +254,7 @@ def linear_inside(code, at):
     require(
         close(moved, shift, 1e-10),
         f"h_1 = tanh(a_1), so adding {shift[1]:g} to an entry of b adds {shift[1]:g} to one of a_1. By your h_1 it "
-        "adds "
-        f"{moved[1]:.9g}. Is it tanh, is b added once, is all computed in float64?",
+        f"adds {moved[1]:.9g}. Is it tanh, is b added once, is all computed in float64?",
     )
     for name, weights in (("W", W), ("U", U)):
         none, third = (a_1(**{name: share * weights}) for share in (0, 1 / 3))
@@ -304,8 +302,8 @@ def does_not_overflow(code, at):
     L, M = (run(code, [*others, c + shift], *at[1:4]).L for shift in (0.0, 2000.0))
     require(
         close(L, M, 1e-7),
-        f"With 2000 added to every entry of c your L is {M:.7g} in place of {L:.7g}: exp overflows. "
-        "What may one subtract from o before exp, without changing p?",
+        f"With 2000 added to every entry of c your L is {M:.7g} in place of {L:.7g}: exp overflows. What may one "
+        "subtract from o before exp, without changing p?",
     )
 
 
@@ -347,8 +345,8 @@ def right_slopes(code, at, names=NAMES):
     for row in result:
         require(
             row.passed,
-            f"The slope of your own loss at {row.name}{list(row.worst)} is {row.numerical:.5g}; your gradient there is "
-            f"{row.analytic:.5g}. {result.diagnosis} Which line is it?",
+            f"The slope of your own loss at {row.name}{list(row.worst)} is {row.numerical:.5g}; your gradient there "
+            f"is {row.analytic:.5g}. {result.diagnosis} Which line is it?",
         )
 
 
@@ -385,16 +383,13 @@ def uses_what_it_is_given(code, at):
 
 
 def steps_of(code, at, *gradients, eta=0.1):
-    """Make steps from parameters that are all 1; how far each step moved, and the sums of squares."""
-    params, memory = [np.ones_like(theta) for theta in at.params], zeros(at.params)
-    moves = []
+    """How far each step moves the parameters; each gradient is one number for all entries, or has one for each."""
+    params, memory, moves = [np.ones_like(theta) for theta in at.params], zeros(at.params), []
     for given in gradients:
         before = copy.deepcopy(params)
-        code.adagrad(
-            params, [np.array(np.broadcast_to(g, t.shape)) for g, t in zip(given, params, strict=True)], memory, eta
-        )
+        code.adagrad(params, [np.full(theta.shape, g) for theta, g in zip(params, given, strict=True)], memory, eta)
         moves.append([new - old for new, old in zip(params, before, strict=True)])
-    return moves, memory
+    return moves
 
 
 def drawn(at, salt):
@@ -408,11 +403,11 @@ def first_step(code, at):
     g = drawn(at, 0)
     g[0][0, 0] = 0.0
     for eta in (0.1, 0.3):
-        ((moved, *_),), _ = steps_of(code, at, g, eta=eta)
+        ((moved, *_),) = steps_of(code, at, g, eta=eta)
         require(
             close(moved[0, 0], 0.0),
-            f"Where the gradient is 0 a parameter must stay, but yours moved by {moved[0, 0]:.4g}. What is divided "
-            "by what?",
+            f"Where the gradient is 0 a parameter must stay, but yours moved by {moved[0, 0]:.4g}. What is divided by "
+            "what?",
         )
         require(
             close(moved, -eta * np.sign(g[0]), 1e-4),
@@ -423,32 +418,32 @@ def first_step(code, at):
 
 def sum_of_squares(code, at):
     """The second step is smaller: G is a sum."""
-    (_, (second, *_)), _ = steps_of(code, at, [3.0] * 5, [4.0] * 5)
+    three, four = zeros(at.params), zeros(at.params)
+    three[0][0, 0], four[0][0, 0] = 3.0, 4.0  # a single entry: not even whoever clips by the norm clips here
+    _, (second, *_) = steps_of(code, at, three, four)
     require(
-        close(second, np.full_like(second, -0.08), 1e-4),
-        "After the gradients 3 and 4 the second step has the size eta * 4 / 5 = 0.08, because 3 * 3 + 4 * 4 = 5 * "
-        "5. Yours "
-        f"is {abs(second[0, 0]):.4g}. Is G kept from step to step, and what is added to it?",
+        close(second, -0.1 * four[0] / 5, 1e-4),
+        "After the gradients 3 and 4 the second step has the size eta * 4 / 5 = 0.08, because 3 * 3 + 4 * 4 = 5 * 5. "
+        f"Yours is {abs(second[0, 0]):.4g}. Is G kept from step to step, and what is added to it?",
     )
 
 
 def clipped(code, at):
     """Entries are clipped to [-5, 5] before they are squared, each on its own."""
     for sign in (1, -1):
-        (_, (second, *_)), _ = steps_of(code, at, [1000.0 * sign] * 5, [5.0 * sign] * 5)
+        _, (second, *_) = steps_of(code, at, [1000.0 * sign] * 5, [5.0 * sign] * 5)
         require(
             close(np.abs(second), np.full_like(second, 0.1 / math.sqrt(2)), 1e-4),
-            f"Clipped to [-5, 5], the gradients {1000 * sign} and {5 * sign} are the same, so the second step has "
-            "the size "
-            f"eta / sqrt(2) = 0.0707. Yours is {abs(second[0, 0]):.4g}. What is clipped, where, and when?",
+            f"Clipped to [-5, 5], the gradients {1000 * sign} and {5 * sign} are the same, so the second step has the "
+            f"size eta / sqrt(2) = 0.0707. Yours is {abs(second[0, 0]):.4g}. What is clipped, where, and when?",
         )
     large = [np.full_like(theta, 3.0) for theta in at.params]
     large[0][0, 0] = 400.0
-    (_, (second, *_)), _ = steps_of(code, at, [3.0] * 5, large)
+    _, (second, *_) = steps_of(code, at, [3.0] * 5, large)
     require(
         close(abs(second[1, 1]), 0.1 / math.sqrt(2), 1e-4),
-        "Each entry is clipped on its own, so a large neighbour changes nothing: the second step has the size 0.0707. "
-        f"Yours is {abs(second[1, 1]):.4g}. Is the norm of all clipped?",
+        "Each entry is clipped on its own, so a large neighbour changes nothing: the second step has the size "
+        f"0.0707. Yours is {abs(second[1, 1]):.4g}. Is the norm of all clipped?",
     )
 
 
@@ -467,14 +462,14 @@ def in_place(code, at):
 def each_its_own(code, at):
     """Every entry of every parameter has its own sum of squares."""
     first, second = drawn(at, 2), drawn(at, 3)
-    (_, moved), _ = steps_of(code, at, first, second)
+    _, moved = steps_of(code, at, first, second)
     for name, old, new, move in zip(NAMES, first, second, moved, strict=True):
         expected = -0.1 * new / np.hypot(old, new)
         require(
             close(move, expected, 1e-3),
             f"Each entry of {name} has a sum of squares of its own: after the gradients {old.flat[1]:.3g} and "
-            f"{new.flat[1]:.3g} its second step is {expected.flat[1]:.4g}. Yours is {move.flat[1]:.4g}. Which sum "
-            "is it?",
+            f"{new.flat[1]:.3g} its second step is {expected.flat[1]:.4g}. Yours is {move.flat[1]:.4g}. Which sum is "
+            "it?",
         )
 
 
@@ -502,8 +497,8 @@ def feeds_back(code, at):
     text = written(code, [W, U, V, b, c], 2, 0 * at.h0, 12, at.seed)
     require(
         close(text, (3 + np.arange(12)) % K),
-        f"This network writes the number after the one that it reads, so after 2 comes {(3 + np.arange(4)) % K}. Yours "
-        f"wrote {text[:4]}. Does it read what it wrote, and is the first character no part of the text?",
+        f"This network writes the number after the one that it reads, so after 2 comes {(3 + np.arange(4)) % K}. "
+        f"Yours wrote {text[:4]}. Does it read what it wrote, and is the first character no part of the text?",
     )
 
 
@@ -518,7 +513,7 @@ def keeps_state(code, at):
     require(close(h0, before, 0), "synthesize changes h0, as it was given. Which line writes into it?")
     require(
         close(text, np.arange(12) % 2),
-        f"The state of this network goes to and fro: from this h0 it writes [0 1 0 1], whatever it reads. Yours wrote "
+        "The state of this network goes to and fro: from this h0 it writes [0 1 0 1], whatever it reads. Yours wrote "
         f"{text[:4]}. Does it start from h0, is h carried on, and is it updated once for each character?",
     )
 
@@ -561,9 +556,11 @@ def as_forward_says(code, at, n=4000, once_in=1e9):
         require(
             abs(seen - expected) <= chance,
             f"{what} about {expected:.0f} in these {n} characters, by the p of your own forward for this very text. "
-            "It is "
-            f"{seen:.0f}, and chance explains a difference of {chance:.0f}. From which p are they drawn?",
+            f"It is {seen:.0f}, and chance explains a difference of {chance:.0f}. From which p are they drawn?",
         )
+
+
+SPAN = 7  # the T with which training is tested
 
 
 class Trained(NamedTuple):
@@ -576,10 +573,10 @@ class Trained(NamedTuple):
     params: list
 
 
-def trained(code, at, ids, steps, T, eta=0.1, every=10_000, length=5):
+def trained(code, at, ids, steps, eta=0.1, every=10_000):
     """Call train, and make sure that it returns what it must."""
     params = copy.deepcopy(at.params)
-    given = code.train(params, ids, steps, np.random.default_rng(at.seed), T, eta, every, length)
+    given = code.train(params, ids, steps, np.random.default_rng(at.seed), SPAN, eta, every, 5)
     require(
         isinstance(given, tuple | list) and len(given) == 4,
         "train must return losses, smooth losses, samples and the best network. What does it return?",
@@ -596,28 +593,38 @@ def book(at, length):
     return np.random.default_rng(at.seed).integers(0, len(at.params[4]), length)
 
 
+def reading(code, params, ids, n, state):
+    """What the student's forward makes of the characters that the n-th step of an epoch reads."""
+    return run(code, params, ids[SPAN * n : SPAN * n + SPAN], ids[SPAN * n + 1 : SPAN * n + SPAN + 1], state)
+
+
+def params_after(code, at, ids, n):
+    """The parameters after n steps of the student's train."""
+    return trained(code, at, ids, n).params if n else at.params
+
+
 def first_loss(code, at):
     """The first step reads the first T characters from h = 0, with the parameters as they are. The gate."""
     ids = book(at, 60)
-    L = trained(code, at, ids, 1, 7).losses[0]
-    expected = run(code, at.params, ids[:7], ids[1:8], 0 * at.h0).L
+    L = trained(code, at, ids, 1).losses[0]
+    expected = reading(code, at.params, ids, 0, 0 * at.h0).L
     require(
         close(L, expected),
-        f"The first loss is that of the first 7 characters, from h = 0 and before any update. By your forward it is "
+        "The first loss is that of the first 7 characters, from h = 0 and before any update. By your forward it is "
         f"{expected:.7g}; train has {L:.7g}. What does its first step read, and from which state?",
     )
 
 
 def carries_on(code, at):
     """With eta = 0 nothing is learned: the losses are those of the text read on."""
-    ids = book(at, 60)
-    losses, state = trained(code, at, ids, 8, 7, eta=0.0).losses, 0 * at.h0
-    for n, L in enumerate(losses):
-        got = run(code, at.params, ids[7 * n : 7 * n + 7], ids[7 * n + 1 : 7 * n + 8], state)
+    ids, state = book(at, 60), 0 * at.h0
+    for n, L in enumerate(trained(code, at, ids, 8, eta=0.0).losses):
+        got = reading(code, at.params, ids, n, state)
         require(
             close(L, got.L),
-            f"With eta = 0 nothing is learned, so step {n} costs what reading on costs from the state of step {n - 1}: "
-            f"{got.L:.7g} by your forward. Your step has {L:.7g}. Which characters does it read, and from which state?",
+            f"With eta = 0 nothing is learned, so step {n} costs what reading on costs from the state of step "
+            f"{n - 1}: {got.L:.7g} by your forward. Your step has {L:.7g}. Which characters does it read, and from "
+            "which state?",
         )
         state = got.h[-1]
 
@@ -625,36 +632,34 @@ def carries_on(code, at):
 def starts_again(code, at):
     """With eta = 0 every epoch is like the first, and ends when fewer than T + 1 characters are left."""
     for length in (28, 29, 34):
-        epoch = (length - 1) // 7
-        losses = trained(code, at, book(at, length), 2 * epoch + 1, 7, eta=0.0).losses
+        epoch = (length - 1) // SPAN
+        losses = trained(code, at, book(at, length), 2 * epoch + 1, eta=0.0).losses
         again = losses[epoch : 2 * epoch]
         require(
             close(losses[:epoch], again) and close(losses[0], losses[-1]),
             f"With eta = 0, sequences of 7 and a book of {length} characters, an epoch has {epoch} steps, and step "
-            f"{epoch} is "
-            f"step 0 again; yours cost {losses[0]:.7g} and {losses[epoch]:.7g}. When is an epoch over, and what is "
-            "h then?",
+            f"{epoch} is step 0 again; yours cost {losses[0]:.7g} and {losses[epoch]:.7g}. When is an epoch over, and "
+            "what is h then?",
         )
 
 
 def smooth_as_defined(code, at):
     """0.999 of the old, 0.001 of the new, from the first loss on."""
-    made = trained(code, at, book(at, 60), 30, 7)
+    made = trained(code, at, book(at, 60), 30)
     require(close(made.smooth[0], made.losses[0]), "The first smooth loss is the first loss. What is yours?")
     new = (made.smooth[1:] - 0.999 * made.smooth[:-1]) / 0.001
     off = np.abs(new - made.losses[1:]).argmax()
     require(
         close(new, made.losses[1:], 1e-6),
-        f"The smooth loss of step {off + 1} takes in a loss of {new[off]:.6g}, by 0.999 old + 0.001 new; the loss "
-        "of that step "
-        f"is {made.losses[off + 1]:.6g}. Which loss does it take in, and with which share?",
+        f"The smooth loss of step {off + 1} takes in a loss of {new[off]:.6g}, by 0.999 old + 0.001 new; the loss of "
+        f"that step is {made.losses[off + 1]:.6g}. Which loss does it take in, and with which share?",
     )
 
 
 def samples_when_due(code, at):
     """A text before the steps 0, every, 2 every, ...; the first from the parameters as they were."""
     ids = book(at, 60)
-    made = trained(code, at, ids, 21, 7, every=10)
+    made = trained(code, at, ids, 21, every=10)
     require(
         sorted(made.samples) == [0, 10, 20],
         f"With every = 10, 21 steps have texts before the steps 0, 10 and 20; yours are at {sorted(made.samples)}. "
@@ -664,8 +669,7 @@ def samples_when_due(code, at):
     require(
         np.array_equal(made.samples[0], text),
         "The first text comes before any update, from the first character and h = 0: your synthesize then writes "
-        f"{text}. "
-        f"train has {made.samples[0]}. When does it write, and from what?",
+        f"{text}. train has {made.samples[0]}. When does it write, and from what?",
     )
 
 
@@ -677,32 +681,27 @@ def steps_by_adagrad(code, at):
     params, memory = copy.deepcopy(at.params), zeros(at.params)
     for steps in (1, 2):
         code.adagrad(params, g, memory, eta)
-        new = trained(code, at, ids, steps, 7, eta=eta).params
+        new = trained(code, at, ids, steps, eta=eta).params
         expected, moved = ([(a - b) / eta for a, b in zip(of, at.params, strict=True)] for of in (params, new))
-        name = max(
-            NAMES, key=lambda name: np.abs(np.subtract(*(of[NAMES.index(name)] for of in (expected, moved)))).max()
-        )
-        mine, theirs = (of[NAMES.index(name)].flat[0] for of in (expected, moved))
+        name, mine, theirs = max(zip(NAMES, expected, moved, strict=True), key=lambda of: np.abs(of[1] - of[2]).max())
+        entry = np.unravel_index(np.abs(mine - theirs).argmax(), mine.shape)
         require(
             close(expected, moved, 1e-3),
-            f"After {steps} steps over the same 7 characters your backward and adagrad have moved the first entry "
-            f"of {name} by "
-            f"{mine:.5g} eta; train has moved it by {theirs:.5g} eta. What does it update, with which G and eta?",
+            f"After {steps} steps over the same 7 characters your backward and adagrad have moved "
+            f"{name}{[int(i) for i in entry]} by {mine[entry]:.5g} eta; train has moved it by {theirs[entry]:.5g} "
+            "eta. What does it update, with which G and eta?",
         )
 
 
 def losses_at_their_parameters(code, at):
     """The first ten losses: each is that of the parameters of its time."""
     ids, state = book(at, 60), 0 * at.h0
-    losses = trained(code, at, ids, 8, 7).losses
-    for n, L in enumerate(losses):
-        params = trained(code, at, ids, n, 7).params if n else at.params
-        got = run(code, params, ids[7 * n : 7 * n + 7], ids[7 * n + 1 : 7 * n + 8], state)
+    for n, L in enumerate(trained(code, at, ids, 8).losses):
+        got = reading(code, params_after(code, at, ids, n), ids, n, state)
         require(
             close(L, got.L, 1e-6),
             f"With the parameters after {n} steps your forward has the loss {got.L:.7g} in step {n}; train has "
-            f"{L:.7g}. "
-            "Is the state carried on while it learns, and the loss taken before the update?",
+            f"{L:.7g}. Is the state carried on while it learns, and the loss taken before the update?",
         )
         state = got.h[-1]
 
@@ -710,16 +709,14 @@ def losses_at_their_parameters(code, at):
 def keeps_the_best(code, at):
     """The parameters and the state at the lowest smooth loss, as copies."""
     ids = book(at, 60)
-    made = trained(code, at, ids, 12, 7)
+    made = trained(code, at, ids, 12)
     n = int(made.smooth.argmin())
-    params = trained(code, at, ids, n, 7).params if n else at.params
     right = isinstance(made.best, tuple | list) and len(made.best) == 2 and np.shape(made.best[1]) == at.h0.shape
     require(right, "The best network is a pair: its parameters, and the hidden state. What is yours?")
     require(
-        close(list(made.best[0]), params, 1e-6),
-        f"The smooth loss is lowest in step {n}; the best parameters are those that this step started from. Yours "
-        "are others: "
-        "are they copied, and before the update?",
+        close(list(made.best[0]), params_after(code, at, ids, n), 1e-6),
+        f"The smooth loss is lowest in step {n}; the best parameters are those that this step started from. Yours are "
+        "others: are they copied, and before the update?",
     )
 
 

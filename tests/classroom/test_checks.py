@@ -1,10 +1,13 @@
 """The checks: right code passes in whatever style, wrong code is told why."""
 
+import re
+
 import numpy as np
 import pytest
 from versions import KEY, RIGHT, WRONG, changed, functions, module
 
 from classroom import grade
+from classroom.build import ROOT
 from classroom.checks import PROPERTIES, REMARKS, check, close, earned, examine, score, tell
 from classroom.tasks import POINTS
 from lab import plain
@@ -41,6 +44,36 @@ def test_wrong_code_loses_points_and_is_asked_for_the_cause(task):
         assert failed, f"{name} gets through"
         assert earned(task, failed) < 1 or name in COSTS_NOTHING, name
         assert all(sentence.endswith("?") for sentence in failed.values()), failed
+
+
+MISTAKES = {  # of TEACHING.md
+    "the mean for the sum": ("forward", ("return L, h, p", "return L / len(x), h, p")),
+    "$W$ transposed in `forward`": ("forward", *WRONG["forward"]["W transposed"]),
+    "`np.exp(o) / np.exp(o).sum()`": ("forward", *WRONG["forward"]["softmax without shift"]),
+    "the carried term left out": ("backward", *WRONG["backward"]["nothing carried"]),
+    "a numerical gradient in `backward`": ("backward", *WRONG["backward"]["numerical"]),
+    "`g2 = g2 + g**2`": ("adagrad", ("G += g**2", "G = G + g**2")),
+    "clipping by the norm": (
+        "adagrad",
+        ("np.clip(g, -5, 5)", "g * min(1, 5 / np.sqrt(sum((a**2).sum() for a in grads)))"),
+    ),
+    "`np.random.choice`": ("synthesize", ("rng.choice", "np.random.choice")),
+    "no reset at an epoch's end": (
+        "train",
+        ("e, h0 = 0, np.zeros(len(g2[3]))", "e, h0 = 0, h[T] if step else np.zeros(len(g2[3]))"),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_teachers_table_says_what_a_student_is_told():
+    table = re.findall(r"^\| (.+?) \| (.+) \|$", (ROOT / "classroom" / "TEACHING.md").read_text(encoding="utf-8"), re.M)
+    assert [mistake for mistake, _ in table if "---" not in mistake] == list(MISTAKES)
+    for mistake, sentence in table[1:]:
+        task, *pairs = MISTAKES[mistake]
+        told = next(iter(examine(task, module(changed(task, *pairs))).values()))
+        for part in re.split(r" ?\.\.\.[;,?]? ?", sentence.removeprefix("a remark that costs nothing: ")):
+            assert part in told
 
 
 def test_there_are_enough_wrong_versions():
