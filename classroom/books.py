@@ -40,13 +40,14 @@ def first_losses(text, seed):
     Returns
     -------
     str
-        A sentence with the losses of the first ten steps. Later ones differ from one processor to another.
+        A sentence with the losses of the first five steps. They are the same for right code that adds up in another
+        order, to less than 1e-8 for 30 seeds; the tenth loss may differ by 1e-4.
     """
     vocab, rng, m = Vocabulary(text), np.random.default_rng(seed), 100
     weights = [rng.normal(0, 0.01, shape) for shape in ((m, m), (m, vocab.size), (vocab.size, m))]
     ids = vocab.encode(text[:1000]).astype(int)
-    losses, *_ = plain.train([*weights, np.zeros(m), np.zeros(vocab.size)], ids, 10, rng, length=1)
-    return f"The first ten losses are {', '.join(f'{L:.2f}' for L in losses)}."
+    losses, *_ = plain.train([*weights, np.zeros(m), np.zeros(vocab.size)], ids, 5, rng, length=1)
+    return f"The first five losses are {', '.join(f'{L:.2f}' for L in losses)}."
 
 
 def read_list(path):
