@@ -21,11 +21,11 @@ def rows(shown):
 
 
 def check(passed):
-    """Of one gradient that is off by 2e-9, or by 3e-8 of its norm."""
-    W = {"W": np.array([[2 / 30]])}
-    off = {"W": W["W"] + 2e-9}
+    """Of two gradients that are off by 2e-9, or by 3e-8 of their norms."""
+    right = {"W": np.array([[2 / 30]]), "b": np.array([2 / 30])}
+    off = {name: values + 2e-9 for name, values in right.items()}
     return GradientCheck(
-        [Comparison("here", W, off, W, 1.0, tolerance=1e-7 if passed else 1e-9, rounding=0.0)], "central"
+        [Comparison("here", right, off, right, 1.0, tolerance=1e-7 if passed else 1e-9, rounding=0.0)], "central"
     )
 
 
@@ -33,7 +33,7 @@ def test_the_gradient_check_has_two_columns_for_each_method():
     shown = tables.gradients({"central": check(True), "complex-step": check(True)}, "Table 1. A caption.")
     assert rows(shown) == [
         ["", "central: norm", "central: relative", "complex step: norm", "complex step: relative"],
-        ["W", "2e-09", "3e-08", "2e-09", "3e-08"],
+        *([name, "2e-09", "3e-08", "2e-09", "3e-08"] for name in "Wb"),
     ]
 
 
@@ -43,8 +43,8 @@ def test_the_gallery_marks_only_what_a_check_misses():
     heading = ["Usual point: central", "complex step", "Larger weights: central", "Better points: central"]
     assert rows(shown) == [
         ["What is wrong", *heading, "complex step", "Wrong in"],
-        ["A bug", "missed", "missed", "", "", "", "W"],
-        ["Another", "", "", "", "", "", "W"],
+        ["A bug", "missed", "missed", "", "", "", "W b"],
+        ["Another", "", "", "", "", "", "W b"],
     ]
 
 

@@ -69,12 +69,12 @@ def test_a_formula_that_cannot_be_set_is_printed_as_its_source(caplog):
 
 
 def test_links_lead_to_the_title_to_anchors_and_to_each_of_two_equal_headings():
-    links = "[t](#Title) [1](#A-b) [2](#A-b-1) [3](#a-b) [4](#here) [5](#there)"
+    links = "[t](#Title) [1](#A-b,-c) [2](#A-b,-c-1) [3](#a-b-c) [4](#here) [5](#there)"
     cells = [
         markdown("# Title"),
         markdown(links),
-        markdown("## A b"),
-        markdown("## A b"),
+        markdown("## A b, c"),
+        markdown("## A b, c"),
         markdown('<a id="here"></a>x'),
     ]
     made = convert(*cells, markdown('<a name="there">y</a>'), markdown("long\n\n" * 80 + '<a name="there">twice</a>'))
@@ -115,6 +115,15 @@ def test_a_checkbox_and_a_line_break_are_seen():
     assert "\u2611 done" in text and "\u2610 open" in text and "one\ntwo" in text
 
 
+def test_lines_end_on_paper_where_they_end_on_the_screen():
+    text = text_of(
+        convert(
+            shown(text_html='<p style="white-space: pre-wrap">one\ntwo</p><pre>five\n  six</pre><p>three\nfour</p>')
+        )
+    )
+    assert "one\ntwo\nfive\n  six\nthree four" in text
+
+
 def test_colours_are_those_of_the_screen():
     html = (
         '<p><span style="background-color: #ffdd00; color: #0000ff">on yellow</span> <font color="red">red</font></p>'
@@ -147,7 +156,8 @@ def wide(columns):
 
 
 def test_tables_of_any_width_are_readable_and_all_there(caplog):
-    made = convert(*(shown(text_html=wide(columns)) for columns in (5, 10, 15, 40)))
+    tables = [wide(5), wide(10).replace("th>", "td>"), wide(15), wide(40)]
+    made = convert(*(shown(text_html=table) for table in tables))
     text = words(text_of(made))
     assert all(f"feature_{number}" in text for number in range(40)) and text.count("39.234500") == 1
     boxes = [page.mediabox for page in made.pages]
