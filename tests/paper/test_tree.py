@@ -152,7 +152,7 @@ def test_text_from_right_to_left_begins_at_the_right(direction):
 def wide(columns):
     rows = "".join(f"<td>{number}.234500</td>" for number in range(columns))
     head = "".join(f"<th>feature_{number}</th>" for number in range(columns))
-    return f"<table><thead><tr>{head}</tr></thead><tbody><tr>{rows}</tr></tbody></table>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody><tr>{rows}</tr><tr><td></td></tr></tbody></table>"
 
 
 def test_tables_of_any_width_are_readable_and_all_there(caplog):
