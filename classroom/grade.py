@@ -107,7 +107,7 @@ def handed_in(path):
     Raises
     ------
     ValueError
-        It has neither, or can't be read; the message says why.
+        It has neither, its notebook defines none of the functions, or it can't be read; the message says which.
     """
     try:
         files = _files(path)
@@ -121,11 +121,14 @@ def handed_in(path):
         notebooks = [
             read for name, read in files.items() if name.endswith(".ipynb") and ".ipynb_checkpoints" not in name
         ]
-        if notebooks:
-            return definitions(notebooks[0]().decode("utf-8-sig"))
+        source = definitions(notebooks[0]().decode("utf-8-sig")) if notebooks else ""
     except Exception as error:  # a damaged file, in one of many ways
         raise ValueError(f"The hand-in can't be read: {type(error).__name__}: {error}") from None
-    raise ValueError("There is neither rnn.py nor a notebook in the hand-in.")
+    if not notebooks:
+        raise ValueError("There is neither rnn.py nor a notebook in the hand-in.")
+    if not any(f"def {task}(" in source for task in POINTS):
+        raise ValueError("There is no rnn.py in the hand-in, and its notebook defines none of the functions.")
+    return source
 
 
 # ------------------------------------------------------------------------------------------------- behind the pipe

@@ -180,6 +180,12 @@ def test_a_notebook_gives_what_it_defines_and_is_not_run(tmp_path):
     assert grade.handed_in(path) == expected
 
 
+def test_a_notebook_without_the_functions_is_no_hand_in(tmp_path):
+    nbformat.write(notebook(2), tmp_path / "lab4.ipynb")
+    with pytest.raises(ValueError, match=r"^There is no rnn.py in the hand-in, and its notebook defines none of the"):
+        grade.handed_in(tmp_path / "lab4.ipynb")
+
+
 @pytest.mark.parametrize("data", [b"PK\x05\x06" + bytes(18), b"PK\x03\x04 broken", b"", b"\xff\xfe"])
 @pytest.mark.parametrize("name", ["a.zip", "a.ipynb"])
 def test_a_hand_in_that_cannot_be_read_says_so(tmp_path, name, data):
