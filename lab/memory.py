@@ -10,6 +10,7 @@ References
 """
 
 from functools import reduce
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +81,11 @@ def _pieces(params, ids, h, forward=rnn.forward):
         h = fwd.h[-1]
 
 
+def _at_most(places, params):
+    """So many places, or fewer if the alphabet is large: each takes K probabilities at every step."""
+    return min(places, max(10, ROOM // params.vocab_size))
+
+
 def _bits(fwd, y):
     """-log2 p_t[y_t], in the shape of y."""
     return -np.log2(np.take_along_axis(fwd.p, y[..., None].astype(int), axis=-1)[..., 0])
@@ -125,7 +131,9 @@ def saturation(params, ids, h):
     -------
     float
     """
-    return float((np.abs(read(params, ids, h).h) > 0.9).mean())
+    W, U, b = (of.astype(float) for of in (params.W, params.U, params.b))
+    states = list(accumulate(ids[:-1], lambda h, x: np.tanh(W @ h + U[:, x] + b), initial=h))  # no p is needed
+    return float((np.abs(states[1:]) > 0.9).mean())
 
 
 def basins(params, ids, h, length=500, places=100):
@@ -173,7 +181,7 @@ def gradient_by_lag(params, ids, h, lags=50, places=500):
     ----------
     params : rnn_core.Params
     ids : int array (N,)
-        The text, in which the losses at `places` characters are taken.
+        The text, in which the losses at `places` characters are taken (at fewer if the alphabet is large).
     h : array (m,)
         The state from which the network starts `lags` characters before each.
     lags, places : int
@@ -184,6 +192,7 @@ def gradient_by_lag(params, ids, h, lags=50, places=500):
         The norm of dL_t/dh_{t-k} for k = 0, 1, ..., as a share of that for k = 0: lower quartile, median and upper
         quartile over the places. (A mean would be that of the few places where it is largest.)
     """
+    places = _at_most(places, params)
     params, text, states = params.astype(float), windows(ids, 2 * lags + 2, places), []
     for fwd, _ in _pieces(params, text, np.tile(h, (places, 1))):
         states += list(fwd.h[1:])
@@ -213,6 +222,7 @@ def bits_by_context(params, ids, h, longest=25, places=2000, starts=40, forward=
     h : array (m,)
         The state before the first of them.
     longest, places : int
+        With a large alphabet there are fewer places.
     starts : int
         How many states from elsewhere.
     forward : function
@@ -225,6 +235,7 @@ def bits_by_context(params, ids, h, longest=25, places=2000, starts=40, forward=
     """
     whole = [(_bits(fwd, y), fwd.h[1:]) for fwd, y in _pieces(params, ids, h, forward)]
     bits, states = map(np.concatenate, zip(*whole, strict=True))
+    places = _at_most(places, params)
     at = windows(np.arange(len(ids)), longest + 1, places)[0]
     elsewhere = (at + len(ids) * np.arange(1, starts + 1)[:, None] // (starts + 1)) % len(states)
     p = np.zeros((longest, places))

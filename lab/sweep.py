@@ -85,9 +85,13 @@ class Outcome(NamedTuple):
     h: np.ndarray
 
 
-def held_out_length(length):
-    """How many characters at the end of a book of that length are held out: 5%, of a very long one 100,000."""
-    return min(length - int(0.95 * length), 100_000)
+def held_out_length(length, vocab_size=1):
+    """How many characters at the end of a book of that length are held out: 5%, of a very long one 100,000.
+
+    With an alphabet of more than 500 characters there are fewer, since the time to read one grows with the alphabet,
+    but no fewer than 1,000 (if that is not more than 5%).
+    """
+    return min(length - int(0.95 * length), max(1000, 50_000_000 // vocab_size), 100_000)
 
 
 def plan(recipe, length, epochs=None, steps=None, hidden_size=None):

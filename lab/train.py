@@ -125,7 +125,8 @@ def learn(book, recipe, out, checkpoint, hidden_size=None, minutes=None, seed=0)
         The book can't be read or is too short, the checkpoint was made with other settings, or a file can't be written.
     """
     text = read_book(book, SHORTEST)
-    vocab, n = Vocabulary(text), held_out_length(len(text))
+    vocab = Vocabulary(text)
+    n = held_out_length(len(text), vocab.size)
     ids = vocab.encode(text)
     ids, aside, held_out = ids[: -2 * n], ids[-2 * n : -n], ids[-n:]
     way = plan(recipe, len(ids), hidden_size=hidden_size)

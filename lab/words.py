@@ -90,18 +90,22 @@ def near_miss(text, known, least=5):
     (str, str) or None
         The word as it is written, and that of `known` (of several, the first in their order).
     """
-    letters = sorted({char for word in known for char in word})
     for word in words(text):
         small = word.lower()
         if len(word) < least or small in known:
             continue
-        cuts = [(small[:i], small[i:]) for i in range(len(small) + 1)]
-        others = {a + b[1:] for a, b in cuts if b}  # one letter left out, another in its place, one more
-        others |= {a + char + b[1:] for a, b in cuts if b for char in letters}
-        others |= {a + char + b for a, b in cuts for char in letters}
-        if near := sorted(other for other in others & known if len(other) >= least):
-            return word, near[0]
+        start, end = small[: len(small) // 2], small[len(small) // 2 :]  # one of them is in both
+        likely = (other for other in known if other.startswith(start) or other.endswith(end))
+        if near := [other for other in likely if len(other) >= least and _one_letter_apart(small, other)]:
+            return word, min(near)
     return None
+
+
+def _one_letter_apart(a, b):
+    """Is one letter left out, one more, or another in its place?"""
+    same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    a, b = a[same:], b[same:]
+    return a[1:] == b or a == b[1:] or a[1:] == b[1:]
 
 
 def first_found(samples, find):

@@ -198,20 +198,15 @@ class NGram:
         ndarray (K,)
         """
         ids, K = self._checked(context), self.vocab_size
-        p = q = np.full(K, 1 / K)
-        number = np.zeros(len(ids) + 1, np.int64)
-        for level in self.levels[:order]:
+        p, number = np.full(K, 1 / K), np.zeros(len(ids) + 1, np.int64)
+        for n, level in enumerate(self.levels[:order], 1):
+            counted = level.every if n == order or level.before is None else level.before
             last = number[-1]
-            block = slice(*np.searchsorted(level.keys, [last * K, (last + 1) * K]))  # what has followed, in order
-
-            def smoothed(counted, q=q, level=level, last=last, block=block):
-                shares = counted.left[last] * q
-                shares[level.keys[block] - last * K] += np.maximum(counted.counts[block] - self.discount, 0)
-                return shares / counted.totals[last] if counted.totals[last] else q
-
-            p = smoothed(level.every)
-            if level.before is not None:
-                q = smoothed(level.before)
+            if total := counted.totals[last]:
+                block = slice(*np.searchsorted(level.keys, [last * K, (last + 1) * K]))  # what has followed, in order
+                p *= counted.left[last]
+                p[level.keys[block] - last * K] += np.maximum(counted.counts[block] - self.discount, 0)
+                p /= total
             key = number[:-1] * K + ids
             place = np.searchsorted(level.keys, key).clip(max=len(level.keys) - 1)
             number = np.append(-1, np.where(level.keys[place] == key, place, -1))

@@ -227,9 +227,9 @@ def test_a_network_learns_100_characters_of_noise_by_heart():
 def test_a_large_alphabet_takes_time_and_not_memory():
     params, ids, h = rnn.init_params(4000, hidden_size=3), np.arange(1000), np.zeros(3)
     at_once = 30 * 100 * 4000 * 8  # bytes of the probabilities at 100 places of 30 characters
-    for instrument, length in ((basins, 30), (gradient_by_lag, 15)):
+    for instrument, length, places in ((basins, 30, 100), (gradient_by_lag, 15, 100), (bits_by_context, 1, 2000)):
         tracemalloc.start()
-        instrument(params, ids, h, length, 100)
+        instrument(params, ids, h, length, places)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < at_once / 2

@@ -103,6 +103,11 @@ def test_a_twentieth_of_a_book_is_held_out_and_less_of_a_very_long_one():
     assert [held_out_length(length) for length in (2_100, 1_169_699, 10**8)] == [105, 58_485, 100_000]
 
 
+def test_with_a_large_alphabet_less_is_held_out_but_enough_to_measure():
+    sizes = [(400_000, 500), (400_000, 5000), (400_000, 63_456), (5_000, 4_000)]
+    assert [held_out_length(*of) for of in sizes] == [20_000, 10_000, 1000, 250]
+
+
 def agree(a, b):
     """Make sure that two outcomes are the same but for the time that they took."""
     np.testing.assert_array_equal(a.params.flat, b.params.flat)
