@@ -12,8 +12,11 @@ import html
 import io
 import itertools
 import re
+import tempfile
 import urllib.parse
+from pathlib import Path
 
+import typst
 from bs4 import BeautifulSoup, NavigableString, Tag
 from bs4.formatter import XMLFormatter
 from matplotlib.colors import is_color_like, to_hex
@@ -445,7 +448,7 @@ class Document:
 def _picture(content):
     """Bytes that Typst can read, and their suffix, for those of any picture, whatever they are called."""
     if content.lstrip()[:4] == b"%PDF":
-        return content, ".pdf"
+        content = _first_page(content)
     if re.search(rb"<svg\b", content[:2000]):
         return content, ".svg"
     with Image.open(io.BytesIO(content)) as image:
@@ -455,6 +458,14 @@ def _picture(content):
         made = io.BytesIO()
         image.convert("RGBA").save(made, "PNG")
         return made.getvalue(), ".png"
+
+
+def _first_page(pdf):
+    """The first page of a PDF as SVG: a PDF that is accessible or for archives may hold no other."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "a.pdf").write_bytes(pdf)
+        page = '#set page(width: auto, height: auto, margin: 0pt)\n#image("a.pdf")'
+        return typst.compile(page.encode(), root=folder, format="svg")
 
 
 def _width(element):

@@ -8,6 +8,7 @@ import threading
 from contextlib import suppress
 
 import pytest
+import typst
 from nbformat import v4
 from notebooks import convert, text_of, words
 from PIL import Image
@@ -269,6 +270,17 @@ def test_a_broken_picture_is_named_in_its_place(content, tmp_path, caplog):
     text = text_of(convert(markdown("Before.\n\n![A chart](bad.png)\n\nAfter."), path=tmp_path))
     assert "Before." in text and "No picture: bad.png A chart" in text and "After." in text
     assert "cell 1 (" in caplog.text
+
+
+def test_of_a_pdf_the_first_page_is_printed(tmp_path, caplog):
+    (tmp_path / "a.pdf").write_bytes(
+        typst.compile(b"#set page(width: 9cm, height: 2cm, fill: rgb(255, 0, 0))\n#pagebreak()")
+    )
+    data = base64.b64encode((tmp_path / "a.pdf").read_bytes()).decode()
+    for cell in shown(application_pdf=data, text_plain="<x>"), markdown("![a plot](a.pdf)"):
+        made = convert(cell, path=tmp_path)
+        assert b" 1 0 0 scn" in made.pages[0].get_contents().get_data() and "<x>" not in text_of(made)
+    assert not caplog.text
 
 
 def test_invalid_base64_is_named():
