@@ -161,6 +161,8 @@ def test_command_line_options(tmp_path):
     made = pypdf.PdfReader(tmp_path / "out.pdf")
     assert "def f" not in text_of(made) and "plain red" in text_of(made)
     assert [round(float(x)) for x in made.pages[0].mediabox[2:]] == [612, 792]
+    options = {"title", "author", "course", "date", "lang", "paper", "raw_mimetypes"}
+    assert options <= set(LabReportExporter.class_trait_names(config=True))
 
 
 def test_metadata_beats_the_heading_options_beat_metadata_and_parameters_come_last():
