@@ -41,16 +41,34 @@ REWRITTEN = {
     r"\TeX": r"\text{TeX}",
     r"\middle": "",
     r"\thinspace": r"\,",
+    r"\space": r"\ ",
+    r"\hfil": r"\quad ",
+    r"\nolimits": "",
+    r"\ldotp": ".",
+    r"\AA": r"\text{Å}",
 }
+# In em: pandoc would round them down to whole ones, so that "\!" would print two letters on top of each other.
+UNITS = {"em": 1, "ex": 0.43, "mu": 1 / 18, "pt": 0.1, "px": 0.075, "pc": 1.2, "mm": 0.285, "cm": 2.85, "in": 7.23}
+SPACES = {"!": -1 / 6, "negthinspace": -1 / 6, ";": 5 / 18, "thickspace": 5 / 18, "enspace": 0.5, "enskip": 0.5}
+LENGTH = rf"([-+]?\s*(?:\d+\.?\d*|\.\d+))\s*({'|'.join(UNITS)})(?![A-Za-z])\s*"
+SPACE = re.compile(
+    rf"\\(?:(?:hspace\*?|mspace)\s*\{{\s*{LENGTH}\}}|(?:[hm]skip|m?kern)\s*{LENGTH}|([!;]|(?:negthin|thick|en)space(?![A-Za-z])"
+    rf"|enskip(?![A-Za-z])))|{TEXT}|\\."
+)
+RAISED = re.compile(rf"\\(?:raise|lower)\s*{LENGTH}")
+CODE_POINT = re.compile(r"\\unicode\s*(?:\[[^]]*\])?\s*\{\s*(?:x([0-9A-Fa-f]{1,5})|(\d{1,6}))\s*\}")
 SWITCH = re.compile(
     rf"\\(rm|bf|it|cal|sf|tt)(?![A-Za-z])\s*({GROUP}|(?:[^{{}}\\&]|\\(?!right|end)[A-Za-z]+|\\[ ,;:!]|{GROUP})*)"
 )
 OVER = re.compile(rf"\{{((?:[^{{}}]|{GROUP})*?)\\(over|atop)(?![A-Za-z])((?:[^{{}}]|{GROUP})*)\}}")
+PLAIN = re.compile(rf"\\(p?matrix|cases)\s*\{{((?:[^{{}}]|{GROUP})*)\}}")  # as plain TeX has them, not LaTeX
 # What pandoc does not know, in terms of what it does.
 KNOWN = r"""
 \newcommand{\dbinom}[2]{\binom{#1}{#2}} \newcommand{\tbinom}[2]{\binom{#1}{#2}} \newcommand{\textcolor}[2]{#2}
 \newcommand{\smash}[1]{#1} \newcommand{\rlap}[1]{#1} \newcommand{\llap}[1]{#1} \newcommand{\vphantom}[1]{}
 \newcommand{\nicefrac}[2]{\frac{#1}{#2}} \newcommand{\href}[2]{#2} \newcommand{\class}[2]{#2} \newcommand{\style}[2]{#2}
+\newcommand{\cfrac}[2]{\dfrac{#1}{#2}} \newcommand{\hphantom}[1]{\phantom{#1}} \newcommand{\mathclap}[1]{#1}
+\newcommand{\mathllap}[1]{#1} \newcommand{\mathrlap}[1]{#1} \newcommand{\lefteqn}[1]{#1} \newcommand{\vcenter}[1]{#1}
 \newcommand{\bra}[1]{\langle #1|} \newcommand{\ket}[1]{|#1\rangle} \newcommand{\braket}[1]{\langle #1\rangle}
 """
 # Text in an operator is text: in Typst's mathematics, "in" and "and" would be symbols.
@@ -151,6 +169,10 @@ def _prepare(tex, macros):
             return rf"{growing}\Vert "
         return "\n" if match[0].startswith("%") else REWRITTEN.get(match[0], match[0])
 
+    def character(match):
+        char = chr(int(match[1], 16) if match[1] else int(match[2]))
+        return rf"\text{{{char}}}" if char.isprintable() else match[0]
+
     def define(match):
         command, star, inner, bare, number, default, places, body = match.groups()
         if command == "DeclareMathOperator":
@@ -160,6 +182,8 @@ def _prepare(tex, macros):
         macros[inner or bare] = (optional + ARGUMENT * count, default, body)
         return ""
 
+    tex = re.sub(rf"\\raisebox\s*{GROUP}\s*(?=\{{)", r"\\text", RAISED.sub("", tex))
+    tex = CODE_POINT.sub(character, tex)
     tex = DEFINITION.sub(define, PIECE.sub(piece, tex))
     for _ in range(8):  # definitions that use definitions
         for name, (pattern, default, body) in macros.items():
@@ -169,6 +193,7 @@ def _prepare(tex, macros):
     tex = re.sub(r"\\require\{\w+\}|\\(?:begin|end)\{(?:subequations|displaymath|math)\}", "", tex)
     tex = re.sub(r"\\(?:eq)?ref\{([^}]*)\}", r"\\text{(\1)}", tex)
     tex = re.sub(r"\\(begin|end)\{dcases\}", r"\\\1{cases}", tex)
+    tex = PLAIN.sub(lambda m: _within(m[1], m[2]), tex)
     tex = OVER.sub(_over, SWITCH.sub(r"\\math\1{\2}", tex))
     tex = CASES.sub(r"\\begin{cases}\2\\end{cases}", tex)
     # amsmath sets the pairs of columns of an align apart; Typst needs to be told.
@@ -193,6 +218,13 @@ def _hold(tex, held):
         held.append((write, parts))
         return rf"\text{{§{len(held) - 1}§}}"
 
+    def space(match):
+        number, unit, more, unit_of_more, name, *_ = match.groups()
+        if not (number or more or name):
+            return match[0]
+        size = SPACES[name] if name else float((number or more).replace(" ", "")) * UNITS[unit or unit_of_more]
+        return hold(f"#h({size:.3g}em)".format)
+
     def rows(match):
         name, columns, body = match.groups()
         bracketed = re.search(r"\\left(?:[(\[|]|\\\{)\s*$", match.string[: match.start()])
@@ -208,6 +240,7 @@ def _hold(tex, held):
         write = lambda part: start.sub(lambda m: f"vec({look}," if m[1] else f"mat({look}{gap},", part).strip("$")  # noqa: E731
         return hold(write, _within("pmatrix", body.replace(r"\hline", "")))
 
+    tex = SPACE.sub(space, tex)
     while (new := INNER.sub(rows, tex)) != tex:
         tex = new
     tex = tex.replace("\0", "\\")

@@ -222,6 +222,8 @@ class Document:
             )
             link = f'<a href="{html.escape(shown)}">{html.escape(shown)}</a>' if shown else "left out"
             self.put(element, f"<p>[{element.name}: {link}]</p>")
+        for table in self.soup.select("table[dir=rtl]"):
+            table.wrap(self.soup.new_tag("div", dir="rtl"))
         for element in self.soup.select(":is(div, p, span, li, blockquote, h1, h2, h3, h4)[dir=rtl]"):
             tag = "pre" if element.find(BLOCKS) else "code"
             element.insert(0, _raw("#text(dir: rtl)[", "", tag))

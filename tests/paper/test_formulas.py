@@ -76,6 +76,10 @@ def test_what_mathjax_sets_typst_sets(tex, tmp_path):
     ("tex", "known"),
     [
         (r"\begin{matrix}a\cr b\end{matrix}", r"\begin{matrix}a\\b\end{matrix}"),
+        (
+            r"\matrix{a & {b}\cr c & d} \pmatrix{X}",
+            r"\begin{matrix}a & {b}\\ c & d\end{matrix} \begin{pmatrix}X\end{pmatrix}",
+        ),
         (r"\varinjlim_n \varprojlim_n", r"\underset{\longrightarrow}{\lim}_n \underset{\longleftarrow}{\lim}_n"),
         (r"90\degree a\thinspace b \hfill c", r"90^\circ a\, b \quad c"),
         (r"\large x \mathstrut \middle| \hbox{if }", r"x | \text{if }"),
@@ -85,11 +89,31 @@ def test_what_mathjax_sets_typst_sets(tex, tmp_path):
         (r"\href{u}{x} \class{c}{y} \style{s}{z}", "x y z"),
         (r"\bra{x} \ket{x} \braket{x}", r"\langle x| |x\rangle \langle x\rangle"),
         (r"{\bf x} {\rm x} {\it x} {\cal x}", r"\mathbf{x} \mathrm{x} \mathit{x} \mathcal{x}"),
+        (r"1\,\AA\nolimits \unicode{x212B} \unicode[serif]{8491}", "1\\,\\text{Å} \\text{\u212b} \\text{\u212b}"),
+        (r"\cfrac{a}{b}\ldotp \hphantom{x}\space\hfil", r"\frac{a}{b}. \phantom{x}\ \quad"),
+        (r"\mathclap{x} \mathllap{x} \mathrlap{x} \lefteqn{x} \vcenter{x}", "x x x x x"),
+        (r"\raise 2pt {x} \lower.5ex\hbox{a} \raisebox{2pt}{$x$}", r"x \hbox{a} \text{$x$}"),
         (r"{\sf x} {\tt x} \Bbb{R} \mathbbm{1}", r"\mathsf{x} \mathtt{x} \mathbb{R} \mathbb{1}"),
     ],
 )
 def test_what_pandoc_does_not_know_is_set_as_what_it_does(tex, known):
     assert one(tex).split() == one(known).split()
+
+
+@pytest.mark.parametrize(
+    ("space", "em"),
+    [
+        *((r"\!", -0.167), (r"\;", 0.278), (r"\enspace", 0.5), (r"\negthinspace ", -0.167), (r"\thickspace ", 0.278)),
+        *((r"\hspace{2mm}", 0.57), (r"\hspace*{ .5em }", 0.5), (r"\hspace{-2pt}", -0.2), (r"\hskip 3pt", 0.3)),
+        *((r"\kern-2mu ", -0.111), (r"\mkern3mu", 0.167), (r"\mspace{4.5mu}", 0.25)),
+    ],
+)
+def test_a_space_has_the_width_that_tex_gives_it(space, em):
+    assert one(f"a{space} b") == f"$a #h({em}em) b$"
+
+
+def test_a_line_break_before_a_mark_is_no_space():
+    assert one(r"\begin{matrix}a\\;b\\!\end{matrix}") and "#h" not in one(r"\begin{matrix}a\\;b\\!\end{matrix}")
 
 
 def test_matrices_and_aligned_rows_keep_their_places():

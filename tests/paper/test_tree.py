@@ -135,16 +135,29 @@ def test_colours_are_those_of_the_screen():
     assert all(f"{colour} scn" in drawn for colour in ("0 0 1", "1 0 0", "1 0.8666667 0"))
 
 
-@pytest.mark.parametrize("direction", ["ltr", "rtl"])
-def test_text_from_right_to_left_begins_at_the_right(direction):
-    hebrew, latin = "\u05e9\u05dc\u05d5\u05dd", "left"
-    made = convert(markdown(f'<div dir="rtl">\n\n{hebrew}\n\n</div>\n\n{latin}'), direction=direction)
+def places(made):
+    """How far from the left each text of the first page begins."""
     found = {}
     made.pages[0].extract_text(
         visitor_text=lambda text, ctm, matrix, *_: found.update({text.strip(): matrix[4] + ctm[4]})
     )
+    return found
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_text_from_right_to_left_begins_at_the_right(direction):
+    hebrew, latin = "\u05e9\u05dc\u05d5\u05dd", "left"
+    made = convert(markdown(f'<div dir="rtl">\n\n{hebrew}\n\n</div>\n\n{latin}'), direction=direction)
+    found = places(made)
     assert max(place for text, place in found.items() if set(text) & set(hebrew)) > 300
     assert (found[latin] > 300) == (direction == "rtl")
+
+
+@pytest.mark.parametrize("table", ["<table>", "<table dir='rtl'>", "<div dir='rtl'><table>"])
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_columns_run_from_right_to_left_where_text_does(table, direction):
+    found = places(convert(markdown(f"{table}<tr><td>one<td>two</table>"), direction=direction))
+    assert (found["one"] > found["two"]) == ("rtl" in table + direction)
 
 
 # ----- wide and long
