@@ -103,11 +103,11 @@ def test_samples_stand_in_one_line_with_their_line_breaks_marked():
 
 def test_full_length_runs_have_their_smooth_loss_at_the_end_as_well():
     run = {"steps": 1000, "characters": 2_500_000, "lowest": [40.0], "last": [41.0], "bits": [2.5]}
-    heading, row = rows(tables.full_length({"a way": run}, "Table 1. A caption."))
+    heading, row = rows(tables.full_length({"B = 16": run}, "Table 1. A caption."))
     assert heading == [
         "Way to train", "Steps", "Characters (millions)", "Lowest smooth loss", "At the end", "Bits held out"
     ]  # fmt: skip
-    assert row == ["a way", "1,000", "2.5", "40.00\xa0±\xa00.00", "41.00\xa0±\xa00.00", "2.500\xa0±\xa00.000"]
+    assert row == ["B\xa0=\xa016", "1,000", "2.5", "40.00\xa0±\xa00.00", "41.00\xa0±\xa00.00", "2.500\xa0±\xa00.000"]
 
 
 def test_temperatures_are_shown_with_the_beginning_of_their_text():

@@ -152,6 +152,8 @@ def test_what_an_n_gram_writes_is_drawn_from_its_probabilities():
     ngram = NGram(rule, 2, order=3)
     assert ngram.bits_per_character(ngram.write(200, [0, 0], order=3)) < 0.2
     np.testing.assert_array_equal(ngram.write(50, [0, 0], 3, seed=1), ngram.write(50, [0, 0], 3, seed=1))
+    first = [ngram.write(1, [0, 1], 3, seed)[0] for seed in range(50)]
+    assert np.mean(first) > 0.8  # all of a prompt as long as the context counts
     uniform = ngram.write(400, [0], order=0)
     assert 150 < uniform.sum() < 250
 
