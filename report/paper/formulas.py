@@ -91,8 +91,8 @@ TAG = r"\\tag\*?\{([^}]*)\}"
 UNNUMBERED = r"\\(?:nonumber|notag)(?![A-Za-z])"
 # In Typst: an ampersand and bars without the spaces of a relation, as in TeX, and the names of delimiters that grow.
 AND, BAR, BARS = r'class("normal", \&)', 'class("normal", bar.v)', 'class("normal", bar.v.double)'
-DELIMITERS = {r"\(": "paren.l", r"\)": "paren.r", r"\[": "bracket.l", r"\]": "bracket.r"}
-DELIMITERS |= {r"\{": "brace.l", r"\}": "brace.r", r"\|": "bar.v"}
+DELIMITERS = {"(": "paren.l", ")": "paren.r", "[": "bracket.l", "]": "bracket.r", "{": "brace.l", "}": "brace.r"}
+DELIMITERS["|"] = "bar.v"
 
 
 def translate(formulas):
@@ -141,7 +141,8 @@ def translate(formulas):
 
 
 def _grown(match):
-    return f"lr(size: #{int(match[1]) / 100}em, {DELIMITERS.get(match[2], match[2])})"
+    delimiter = DELIMITERS.get(match[2].removeprefix("\\"), match[2])
+    return f"lr(size: #{int(match[1]) / 100}em, {delimiter})"
 
 
 def _translate(wanted):
@@ -183,6 +184,7 @@ def _prepare(tex, macros):
         return ""
 
     tex = re.sub(rf"\\raisebox\s*{GROUP}\s*(?=\{{)", r"\\text", RAISED.sub("", tex))
+    tex = re.sub(r"\\right\s*/", r"/ \\right.", re.sub(r"\\left\s*/", r"\\left. /", tex))
     tex = CODE_POINT.sub(character, tex)
     tex = DEFINITION.sub(define, PIECE.sub(piece, tex))
     for _ in range(8):  # definitions that use definitions
