@@ -117,12 +117,10 @@ def test_a_checkbox_and_a_line_break_are_seen():
 
 
 def test_lines_end_on_paper_where_they_end_on_the_screen():
-    text = text_of(
-        convert(
-            shown(text_html='<p style="white-space: pre-wrap">one\ntwo</p><pre>five\n  six</pre><p>three\nfour</p>')
-        )
-    )
-    assert "one\ntwo\nfive\n  six\nthree four" in text
+    kept = "white-space: pre-wrap"
+    html = f'<p style="{kept}">one\ntwo</p><pre>five\n  six</pre><p>three\nfour</p>'
+    text = text_of(convert(shown(text_html=f'{html}<div style="{kept}; font-family: monospace">six\n  7</div>')))
+    assert "one\ntwo\nfive\n  six\nthree four\nsix\n  7" in text
 
 
 def test_colours_are_those_of_the_screen():
