@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 from contestants import BASE, BATCHES, CONTESTANTS, M, T, available, book_of, contestants
-from limit import bytes_moved, machine_limits, operations
+from limit import bytes_moved, in_series, machine_limits, operations
 
 import rnn_core as rnn
 from lab.gradients import check_gradients
@@ -99,13 +99,14 @@ def summary(turns):
 
 def limits():
     """For each row of `compare` in float32, what the arithmetic allows: microseconds."""
-    peak, bandwidth = machine_limits()
+    of_machine = machine_limits()
     rows = [
-        {"K": K, "B": B, "operations": 1e6 * operations(M, K, T, B) / peak,
-         "bytes": 1e6 * bytes_moved(M, K, T, B, dtype) / bandwidth}
+        {"K": K, "B": B, "operations": 1e6 * operations(M, K, T, B) / of_machine["peak"],
+         "bytes": 1e6 * bytes_moved(M, K, T, B, dtype) / of_machine["bandwidth"],
+         "in series": 1e6 * in_series(of_machine, M, K, T, B, dtype)}
         for K, dtype, sizes, _ in COMPARED if dtype == np.float32 for B in sizes
     ]  # fmt: skip
-    return {"gflops": peak / 1e9, "gigabytes": bandwidth / 1e9, "rows": rows}
+    return {"machine": of_machine, "rows": rows}
 
 
 def growth(vocab, ids, peak):
@@ -214,7 +215,7 @@ def main():
     ids = vocab.encode(text)
     result = {"date": f"{date.today()}"} | machine() | {"memory_mb": memory(), "limits": limits()}
     result["turns"] = compare(vocab, ids, available(vocab, ids))
-    result["growth"] = growth(vocab, ids, 1e9 * result["limits"]["gflops"])
+    result["growth"] = growth(vocab, ids, result["limits"]["machine"]["peak"])
     result["check_seconds"], result["synthesis_seconds"] = check_and_write(vocab, ids)
     result |= autograd_error(vocab, ids) | {"older": {}}
     if SPEED.exists():

@@ -2,7 +2,7 @@
 
 Between the time of a step and that of its NumPy calls alone lies what Python does. Between that and the limits of the
 arithmetic, operations over the peak of a matrix product and bytes over the bandwidth of the memory, lies what many
-small calls cost, and that the time steps must follow one another.
+small calls cost, and that the time steps must follow one another: `in_series` counts that.
 """
 
 import time
@@ -105,24 +105,49 @@ def bytes_moved(hidden_size, vocab_size, seq_length=25, batch_size=1, dtype=np.f
     return np.dtype(dtype).itemsize * (8 * (2 * K * m + m * m + m + K) + 2 * N * (2 * m + 2 * K))
 
 
+def in_series(limits, hidden_size, vocab_size, seq_length=25, batch_size=1, dtype=np.float32):
+    """The seconds that no program spares on this core, compiled or not, since the recurrence is serial.
+
+    Each of its 2 T products needs the one before. It reads W from the cache, or it computes at the peak: what takes
+    longer counts. The other products run at the peak, and AdaGrad takes a root and a quotient of each number. What
+    tanh and exp take is not counted.
+    """
+    m, parameters = hidden_size, 2 * vocab_size * hidden_size + hidden_size**2 + hidden_size + vocab_size
+    chain = 2 * seq_length * 2 * m**2 * batch_size
+    products = max(chain / limits["peak"], 2 * seq_length * m**2 * np.dtype(dtype).itemsize / limits["cache"])
+    rest = operations(m, vocab_size, seq_length, batch_size) - chain
+    return products + rest / limits["peak"] + parameters / limits["updates"]
+
+
 def machine_limits(dtype=np.float32, tries=10):
-    """The operations per second of a large matrix product, and the bytes per second that memory reads and writes.
+    """What this machine does in a second, at the best of so many tries.
 
     Returns
     -------
-    peak, bandwidth : float
-        At the best of so many tries.
+    dict of str to float
+        "peak": operations of a large matrix product. "bandwidth": bytes that memory reads and writes. "cache": bytes
+        that are read from the cache. "updates": numbers of which it takes a root and a quotient.
     """
     a, product = np.ones((768, 768), dtype), np.empty((768, 768), dtype)
     source, target = np.ones(1 << 24, dtype), np.empty(1 << 24, dtype)  # 64 MB in float32: more than a cache holds
+    cached, roots = np.ones(40_000, dtype), np.ones(40_000, dtype)  # that many, so that the call itself counts little
 
-    def best(call):
+    def best(call, repeats=1):
         times = []
         for _ in range(tries):
             started = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - started)
+            for _ in range(repeats):
+                call()
+            times.append((time.perf_counter() - started) / repeats)
         return min(times)
 
-    peak = 2 * 768**3 / best(lambda: np.dot(a, a, product))
-    return peak, 2 * source.nbytes / best(lambda: np.copyto(target, source))
+    def update():
+        np.sqrt(cached, roots)
+        np.divide(cached, roots, roots)
+
+    return {
+        "peak": 2 * 768**3 / best(lambda: np.dot(a, a, product)),
+        "bandwidth": 2 * source.nbytes / best(lambda: np.copyto(target, source)),
+        "cache": 2 * cached.nbytes / best(lambda: cached.dot(roots), 1000),
+        "updates": cached.size / best(update, 100),
+    }

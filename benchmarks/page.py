@@ -55,7 +55,7 @@ def limit_rows(result):
             row["B"],
             *(f"{us:,.0f}" for us in (step, bare)),
             f"{over:+.0f} %",
-            *(f"{row[kind]:,.0f}" for kind in ("operations", "bytes")),
+            *(f"{row[kind]:,.0f}" for kind in ("operations", "bytes", "in series")),
         )
 
 
@@ -111,12 +111,12 @@ def page(result):
         (r["T"], r["m"], r["B"], f"{r['us']:,.0f}", f"{r['gflops']:.1f}", f"{100 * r['of_peak']:.0f} %")
         for r in result["growth"]
     ]
-    over = ["K", "B", "a step", "its NumPy calls", "a step is over", "operations", "bytes"]
+    over = ["K", "B", "a step", "its NumPy calls", "a step is over", "operations", "bytes", "in series"]
     parts = {
         "small": comparison(result, 79),
         "double": comparison(result, 79, "float64"),
         "large": "\n\n".join(comparison(result, K) for K in (500, 5000)),
-        "limits": table(over, "rrrrrrr", limit_rows(result)),
+        "limits": table(over, "rrrrrrrr", limit_rows(result)),
         "growth": table(["T", "m", "B", "µs", "GFLOP/s", "of the peak"], "rrrrrr", grown),
         "memory": table(["after", "MB"], "lr", [(name, f"{mb:.0f}") for name, mb in result["memory_mb"].items()]),
         "minute": table(MINUTE, "lrlrrr", minute_rows(minute())),
@@ -125,8 +125,7 @@ def page(result):
         "versions": ", ".join(f"{name} {version}" for name, version in result["versions"].items()),
         "older": f" Measured earlier: {older(result)}." if result["older"] else "",
         "turns": ", ".join(f"{row['steps']} for B = {B}" for B, row in turns_of(result, 79).items()),
-        "peak": f"{result['limits']['gflops']:.0f}",
-        "bandwidth": f"{result['limits']['gigabytes']:.1f}",
+        **{what: f"{per_second / 1e9:.3g}" for what, per_second in result["limits"]["machine"].items()},
     }
     return (HERE / "README.template.md").read_text(encoding="utf-8").format(**parts)
 

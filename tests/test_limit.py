@@ -27,6 +27,16 @@ def test_operations_and_bytes_are_counted_for_each_character_of_a_batch():
     assert limit.bytes_moved(3, 5, 2, 4) - parameters // 2 == 4 * (2 * 4) * 2 * (2 * 3 + 2 * 5)
 
 
+def test_in_series_the_recurrence_reads_its_matrix_until_a_batch_keeps_the_processor_busy():
+    free = {"peak": 1e30, "cache": 1e30, "updates": 1e30}
+    m, K, T = 3, 5, 2
+    assert limit.in_series(free | {"cache": 4.0}, m, K, T, 64) == 2 * T * m * m
+    assert limit.in_series(free | {"updates": 1.0}, m, K, T) == rnn.Params(m, K).flat.size
+    for B in (1, 4):
+        assert limit.in_series(free | {"peak": 1.0}, m, K, T, B) == limit.operations(m, K, T, B)
+
+
 def test_the_limits_of_a_machine_are_those_of_its_quickest_moment():
-    peak, bandwidth = limit.machine_limits(tries=1)
-    assert 0 < peak < 1e15 and 0 < bandwidth < 1e13
+    found = limit.machine_limits(tries=1)
+    assert list(found) == ["peak", "bandwidth", "cache", "updates"]
+    assert all(0 < per_second < 1e15 for per_second in found.values())
