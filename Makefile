@@ -52,7 +52,7 @@ class: .venv/ready  ## build the lab as an assignment in build/class: make class
 bench: .venv/ready  ## measure the speed beside other libraries (those of the extra [bench] that are installed)
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/minute.py
-	$(BIN)/python benchmarks/page.py
+	$(BIN)/python benchmarks/readme.py
 
 long: .venv/ready  ## make the experiments that are too long for the notebook (over half an hour); a part: make long PARTS=reset
 	$(BIN)/python benchmarks/training.py $(PARTS)

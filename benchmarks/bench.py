@@ -1,7 +1,7 @@
 """How fast the network learns, beside other libraries that do the same work: `make bench`.
 
 One process on one core; what is compared takes turns of a few steps, so that a busy moment of the machine hits all
-alike. The results go to `lab.measured`; `page.py` makes the page and the figure of them.
+alike. The results go to `lab.measured`; `readme.py` writes them into README.md and draws its figures.
 """
 # ruff: noqa: E402 - what the libraries are told must be set before they are loaded
 
@@ -121,7 +121,7 @@ def growth(vocab, ids, peak):
     return [row | {"of_peak": 1e9 * row["gflops"] / peak} for row in rows]
 
 
-def check_and_write(vocab, ids):
+def check_and_synthesize(vocab, ids):
     """The seconds of a full central-difference check at m = 10, and of 100,000 characters written, at best."""
     small, large = rnn.init_params(vocab.size, 10), rnn.init_params(vocab.size, M, dtype=np.float32)
     tasks = (
@@ -146,7 +146,7 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def memory_of_a_large_book(path):
+def peaks(path):
     """Train 300 steps on a book of 100 MB; the peak after each stage, as JSON."""
     stages = {"Python, NumPy and what the bench loads": peak_memory()}
     text = rnn.read_book(path)
@@ -160,13 +160,13 @@ def memory_of_a_large_book(path):
     print(json.dumps(stages))
 
 
-def memory():
-    """`memory_of_a_large_book` in a process of its own, started before the large libraries are loaded here."""
+def peaks_alone():
+    """`peaks` in a process of its own, started before the large libraries are loaded here."""
     with tempfile.TemporaryDirectory() as folder:
         large = Path(folder) / "large.txt"
         book = BOOK.read_bytes()
         large.write_bytes(book * (100_000_000 // len(book) + 1))
-        command = [sys.executable, __file__, "--memory", large]
+        command = [sys.executable, __file__, "--peaks", large]
         return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
@@ -213,10 +213,10 @@ def main():
     text = rnn.read_book(BOOK)
     vocab = rnn.Vocabulary(text)
     ids = vocab.encode(text)
-    result = {"date": f"{date.today()}"} | machine() | {"memory_mb": memory(), "limits": limits()}
+    result = {"date": f"{date.today()}"} | machine() | {"memory_mb": peaks_alone(), "limits": limits()}
     result["turns"] = compare(vocab, ids, available(vocab, ids))
     result["growth"] = growth(vocab, ids, result["limits"]["machine"]["peak"])
-    result["check_seconds"], result["synthesis_seconds"] = check_and_write(vocab, ids)
+    result["check_seconds"], result["synthesis_seconds"] = check_and_synthesize(vocab, ids)
     result |= autograd_error(vocab, ids) | {"older": {}}
     if SPEED.exists():
         keep_older(result, speed())
@@ -224,4 +224,4 @@ def main():
 
 
 if __name__ == "__main__":
-    memory_of_a_large_book(sys.argv[2]) if sys.argv[1:2] == ["--memory"] else main()
+    peaks(sys.argv[2]) if sys.argv[1:2] == ["--peaks"] else main()

@@ -6,7 +6,7 @@
 
 All read the same book in the same way. Each makes as many update steps as fit into 60 seconds by what they cost, which
 is measured in turns, in one process on one core; so the training itself need not be alone on the machine. The results
-go to `lab.measured`, where what is there already is kept; `page.py` makes the page of them.
+go to `lab.measured`, where what is there already is kept; `readme.py` writes them into README.md.
 """
 # ruff: noqa: I001 - bench comes before NumPy, since it tells every library to use one thread
 

@@ -1,4 +1,4 @@
-"""The benchmark: its turns, the figures of missing libraries, and the page that it makes."""
+"""The benchmark: its turns, the figures of missing libraries, and the README that it makes."""
 
 import copy
 import os
@@ -13,7 +13,7 @@ from lab import measured
 
 with patch.dict(os.environ):  # it tells libraries that are not loaded yet how to behave
     import bench
-    import page
+    import readme
 
 
 def test_turns_are_taken_round_by_round():
@@ -28,8 +28,8 @@ def test_turns_are_taken_round_by_round():
     assert turns["a"].tolist() == pytest.approx([3, 5, 7]) and turns["b"].tolist() == pytest.approx([4, 6, 8])
 
 
-def test_the_page_is_what_its_template_makes_of_the_measurements():
-    assert page.page(measured.speed()) == (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+def test_the_readme_is_what_its_template_makes_of_the_measurements():
+    assert readme.text(measured.speed()) == (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("missing", ["PyTorch", "JAX"])
@@ -46,8 +46,8 @@ def test_the_figures_of_a_library_that_is_missing_are_kept_with_their_day_and_ma
     assert measured.ratios(now) == measured.ratios(before) and now["autograd"] == before["autograd"]
     when = f"{before['date']}, {before['processor']}"
     assert now["older"] == dict.fromkeys([*names, *["PyTorch's autograd"] * (missing == "PyTorch")], when)
-    assert f" Measured earlier: {measured.older(now)}." in page.page(now)
+    assert f" Measured earlier: {measured.older(now)}." in readme.text(now)
     later = copy.deepcopy(alone) | {"older": {}, "date": "2027-02-02"}
     bench.keep_older(later, now)  # once more without it: the day stays that of the measurement
     assert {name: later["older"][name] for name in names} == dict.fromkeys(names, when)
-    assert page.page(alone | {"older": {}})  # and where it was never there, the page does without
+    assert readme.text(alone | {"older": {}})  # and where it was never there, the README does without

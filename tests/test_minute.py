@@ -1,4 +1,4 @@
-"""The benchmark of a minute's training: what it stores, and what the page makes of it."""
+"""The benchmark of a minute's training: what it stores, and what the README makes of it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from lab import measured
 
 with patch.dict(os.environ):  # it tells libraries that are not loaded yet how to behave
     import minute
-    import page
+    import readme
 
 
 def contestant(bits):
@@ -50,7 +50,7 @@ def test_each_makes_as_many_steps_as_fit_into_a_minute_and_what_was_measured_is_
     assert first["runs"] == {"a": {"0": run(2.0)}, "b": {"0": run(1.0)}}
     assert result["runs"] == {"a": {"0": run(2.0), "1": run(3.0)}, "b": {"0": run(1.0)}}
     assert "c: skipped, there is no such library" in capsys.readouterr().out
-    assert page.minute_rows(result) == [
+    assert readme.minute_rows(result) == [
         ("b", "1.000", "1.000", "9", "1,000,000", "60"),
         ("a", "2.500", "2.000 3.000", "9", "1,000,000", "60"),
     ]

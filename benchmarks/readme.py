@@ -1,4 +1,4 @@
-"""Make the page of the benchmarks, README.md, and its figures from what `bench.py` and `training.py` measured."""
+"""Make README.md of the benchmarks, and its figures, from what `bench.py` and `training.py` measured."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -105,7 +105,7 @@ def targets(result):
     return rows
 
 
-def page(result):
+def text(result):
     """The text of README.md."""
     grown = [
         (r["T"], r["m"], r["B"], f"{r['us']:,.0f}", f"{r['gflops']:.1f}", f"{100 * r['of_peak']:.0f} %")
@@ -150,7 +150,7 @@ def main():
         with plt.rc_context({"svg.hashsalt": "lab"}):
             fig.savefig(HERE / f"{name}.svg", metadata={"Date": None})
         plt.close(fig)
-    (HERE / "README.md").write_text(page(result), encoding="utf-8")
+    (HERE / "README.md").write_text(text(result), encoding="utf-8")
     for what, aim, value, met in targets(result):
         print(f"{'met    ' if met == 'yes' else 'NOT met'}  {what}: {value} ({aim})")
 
