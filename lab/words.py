@@ -48,11 +48,12 @@ def distinct_share(text):
 def main_names(book, count=12):
     """The names that occur most often in a book, most frequent first.
 
-    A name is a capitalised word of three letters or more that follows a small letter (so it does not begin a sentence)
-    and that is hardly ever in lower case. Scripts without capitals have none.
+    A name is a capitalised word of three letters or more that follows a small letter and a space, with or without a
+    comma (so it does not begin a sentence), and that is hardly ever in lower case. Scripts without capitals have none.
     """
     counts = Counter(words(book))
-    inside = Counter(match[0] for match in re.finditer(rf"(?<=[^\W\dA-Z_][, ]){WORD.pattern}", book))
+    small = r"[^\W\dA-Z_]"  # any letter but a capital of English
+    inside = Counter(match[0] for match in re.finditer(rf"(?:(?<={small} )|(?<={small}, )){WORD.pattern}", book))
     names = Counter(
         {
             word: n
