@@ -81,7 +81,7 @@ def compare(vocab, ids, able):
     for K, dtype, sizes, seconds in COMPARED:
         for B in sizes:
             runs = contestants(vocab, K, ids if vocab.size == K else book_of(K), B, dtype, able)
-            steps = max(2, BATCHES[B] * 79 // K)
+            steps = max(10, BATCHES[B] * 79 // K)  # the first of a turn also touch memory that is new
             turns = interleave(runs, steps, seconds)
             rows.append({"K": K, "dtype": np.dtype(dtype).name, "B": B, "steps": steps} | summary(turns))
             print(f"K = {K}, {np.dtype(dtype).name}, B = {B}: {rows[-1]['rounds']} rounds", flush=True)

@@ -98,15 +98,15 @@ def resize(params, U=None, W=1.0):
     params.W *= W
 
 
-def moved(setting, vocab, ids, seeds=(0,), steps=200, by=1e-12):
+def moved(setting, text, seeds=(0,), steps=200, by=1e-12):
     """The losses of a run in float64, and by how much they change if one weight is moved at the start.
 
     Parameters
     ----------
     setting : dict
         See `lab.sweep.run`; one sequence at a time.
-    vocab : rnn_core.Vocabulary
-    ids : int array (N,)
+    text : str
+        Its beginning is read; the alphabet is what occurs there.
     seeds : sequence of int
     steps : int
     by : float
@@ -117,11 +117,13 @@ def moved(setting, vocab, ids, seeds=(0,), steps=200, by=1e-12):
     losses, changes : ndarray (seeds, steps)
         In nats per sequence, and relative to those.
     """
+    vocab = rnn.Vocabulary(text[: 25 * steps + 1])
+    reading = Reading(vocab.encode(text[: 25 * steps + 1]))
 
     def losses(seed, shift):
         params, options = prepare(setting, vocab.size, seed=seed, dtype=np.float64)
         params.W[0, 0] += shift
-        return train(params, Reading(ids), progress=False, **options | {"steps": steps}).losses
+        return train(params, reading, progress=False, **options | {"steps": steps}).losses
 
     first, second = (np.array([losses(seed, shift) for seed in seeds]) for shift in (0.0, by))
     return first, np.abs(second - first) / np.maximum(first, np.finfo(float).tiny)  # a book of one character costs 0

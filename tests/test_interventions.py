@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from small import IDS, VOCAB
+from small import BOOK, IDS, VOCAB
 
 import rnn_core as rnn
 from lab import interventions
@@ -87,7 +87,7 @@ def test_U_gets_its_deviation_and_W_its_factor():
 
 
 def test_a_moved_weight_changes_the_loss_by_little_and_an_unmoved_one_by_nothing():
-    moved = partial(interventions.moved, CAUSES["G from 10"], VOCAB, IDS, seeds=(0, 3), steps=20)
+    moved = partial(interventions.moved, CAUSES["G from 10"], BOOK, seeds=(0, 3), steps=20)
     losses, changes = moved()
     assert losses.shape == changes.shape == (2, 20) and losses.dtype == float and (losses[0] != losses[1]).all()
     assert (0 < changes.max(axis=1)).all() and changes.max() < 1e-9
