@@ -6,7 +6,7 @@ is `lab/plain.py`; the rest is here:
     tasks.py       the one table that a teacher edits: tasks, points, levels, limits
     checks.py      properties that right code has, whoever wrote it; the students have this file, too
     build.py       both editions
-    books.py       a text and a seed for each student
+    texts.py       a text and a seed for each student
     formats.py     what otter-grader, nbgrader and Gradescope want
     worker.py      runs a student's functions in a process of their own
     grade.py       marks a folder of hand-ins

@@ -10,10 +10,10 @@ import re
 import sys
 from pathlib import Path
 
-from classroom.books import read_list, write_students
 from classroom.build import ROOT, build
 from classroom.formats import FORMATS
 from classroom.tasks import LEVEL, LEVELS
+from classroom.texts import read_list, write_students
 
 
 def main(arguments=None):

@@ -9,12 +9,12 @@ import nbformat
 import numpy as np
 import pytest
 
-from classroom import books, grade
+from classroom import grade, texts
 from classroom.build import ROOT, student
 from lab import plain
 from rnn_core import read_book
 
-BOOK = read_book(ROOT / books.BOOK)
+BOOK = read_book(ROOT / texts.BOOK)
 
 
 @pytest.fixture(scope="module")
@@ -24,21 +24,21 @@ def handed_out(tmp_path_factory):
     (folder / "own.txt").write_text("It was the best of times,\nit was the worst of times.\n" * 40, encoding="utf-8")
     (folder / "list.csv").write_text("student,text\nann,\nbob b.,own.txt\n", encoding="utf-8")
     student(folder / "student", 2)
-    books.write_students(folder, books.read_list(folder / "list.csv"), "salt")
+    texts.write_students(folder, texts.read_list(folder / "list.csv"), "salt")
     return folder
 
 
 def test_each_student_has_a_seed_that_follows_from_name_and_salt():
-    seeds = {books.seed_of(name, salt) for name in "ab" for salt in "xy"}
-    assert len(seeds) == 4 and books.seed_of("a", "x") in seeds
+    seeds = {texts.seed_of(name, salt) for name in "ab" for salt in "xy"}
+    assert len(seeds) == 4 and texts.seed_of("a", "x") in seeds
 
 
 def test_a_reordered_book_has_the_same_chapters_in_another_order():
     front, *chapters = re.split("(?m)^(?=CHAPTER )", BOOK)
-    one, other = (books.reordered(BOOK, seed) for seed in (1, 2))
-    assert one == books.reordered(BOOK, 1) and len({BOOK, one, other}) == 3 and one.startswith(front)
+    one, other = (texts.reordered(BOOK, seed) for seed in (1, 2))
+    assert one == texts.reordered(BOOK, 1) and len({BOOK, one, other}) == 3 and one.startswith(front)
     assert sorted(re.split("(?m)^(?=CHAPTER )", one)[1:]) == sorted(chapters)
-    assert books.reordered("no chapters", 1) == "no chapters"
+    assert texts.reordered("no chapters", 1) == "no chapters"
 
 
 def test_the_students_notebook_says_the_losses_that_marking_looks_for(handed_out, tmp_path, monkeypatch):
@@ -47,7 +47,7 @@ def test_the_students_notebook_says_the_losses_that_marking_looks_for(handed_out
     monkeypatch.chdir(tmp_path / "student")
     monkeypatch.setitem(sys.modules, "rnn", plain)
     source = "import rnn\n" + "\n".join(cells[name] for name in ("parameters", "read", "first-network", "train"))
-    said, names = [], {"np": np, "read_book": read_book, "Vocabulary": books.Vocabulary, "SimpleNamespace": dict}
+    said, names = [], {"np": np, "read_book": read_book, "Vocabulary": texts.Vocabulary, "SimpleNamespace": dict}
     exec(source.replace("steps = None", "steps = 12"), names)
     exec(cells["loss-says"], names | {"say": lambda *sentences: said.extend(sentences)})
     with open(handed_out / "teacher" / "students.csv", encoding="utf-8") as table:
@@ -87,4 +87,4 @@ def test_marking_finds_the_sentence_of_a_students_own_text(handed_out, tmp_path,
 def test_a_list_that_cannot_be_used_is_refused_before_anything_is_built(tmp_path, lines):
     (tmp_path / "list.csv").write_text(lines, encoding="utf-8")
     with pytest.raises((ValueError, OSError), match=r"list\.csv: each line needs a `student`|nowhere\.txt"):
-        books.read_list(tmp_path / "list.csv")
+        texts.read_list(tmp_path / "list.csv")
