@@ -51,9 +51,11 @@ def hostile(what):
 
 def test_a_function_behind_the_pipe_returns_what_it_returns_here():
     with grade.Student(KEY) as student:
-        L, h, p = student.functions().forward(*CALL)
-        expected = plain.forward(*CALL)
-        np.testing.assert_equal((L, h, p), expected)
+        (L, *there), (expected, *here) = student.functions().forward(*CALL), plain.forward(*CALL)
+        assert L == pytest.approx(expected, rel=1e-12)  # that process may choose other BLAS kernels than this one
+        for got, wanted in zip(there, here, strict=True):
+            assert got.keys() == wanted.keys()
+            assert all(np.allclose(got[t], wanted[t], rtol=1e-12, atol=0) for t in wanted)
         params, memory = [np.ones((2, 2))], [np.zeros((2, 2))]
         student.functions().adagrad(params, [np.full((2, 2), 3.0)], memory, 0.1)
         assert memory[0].tolist() == [[9, 9], [9, 9]] and params[0][0, 0] == pytest.approx(0.9)
