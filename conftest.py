@@ -13,7 +13,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Of the cells with this tag nbval compares all but the numbers.
 
-    Of 90 cells of code 17 have it: the numbers of a training run differ between processors. Another 15 are not compared
+    Of 91 cells of code 17 have it: the numbers of a training run differ between processors. Another 15 are not compared
     at all (`nbval-ignore-output`): their text, their picture or their machine differs. tests/tags.py found both.
     """
     for item in items:
