@@ -18,8 +18,8 @@ NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?\d[\d,.]*(e[-+]?\d+)?%?")
 
 
 def without_numbers(text):
-    """A text with a sign in the place of each number."""
-    return NUMBER.sub("#", text) if isinstance(text, str) else text
+    """A text with a sign in the place of each number, and no blanks for those that are longer."""
+    return re.sub("  +", " ", NUMBER.sub("#", text)) if isinstance(text, str) else text
 
 
 def shown(cell, change=str):

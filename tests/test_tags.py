@@ -25,6 +25,7 @@ def cell(*pieces, **data):
         (cell("2.5 bits"), cell("2.5 ", "bits"), None),
         (cell(image_png="a"), cell(image_png="b"), None),
         (cell("It falls from 1,234 to 1e-05."), cell("It falls from 9 to −3.5%."), NUMBERS),
+        (cell("saturated   5%"), cell("saturated  10%"), NUMBERS),
         (cell("It falls."), cell("It rises."), OUTPUT),
         (cell(text_markdown="3"), cell(), OUTPUT),
         (cell(text_html="<td>1<td>2"), cell(text_html="<td>1"), OUTPUT),
