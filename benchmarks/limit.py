@@ -95,6 +95,11 @@ def operations(hidden_size, vocab_size, seq_length=25, batch_size=1):
     return 6 * seq_length * batch_size * (hidden_size**2 + vocab_size * hidden_size)
 
 
+def parameters(hidden_size, vocab_size):
+    """How many numbers W, U, V, b and c have."""
+    return hidden_size**2 + 2 * vocab_size * hidden_size + hidden_size + vocab_size
+
+
 def bytes_moved(hidden_size, vocab_size, seq_length=25, batch_size=1, dtype=np.float32):
     """The bytes that one step with AdaGrad must at least read or write, if nothing stays in a cache.
 
@@ -102,7 +107,7 @@ def bytes_moved(hidden_size, vocab_size, seq_length=25, batch_size=1, dtype=np.f
     written and the gradient read. Of h, delta, p and g: each written and read once.
     """
     m, K, N = hidden_size, vocab_size, seq_length * batch_size
-    return np.dtype(dtype).itemsize * (8 * (2 * K * m + m * m + m + K) + 2 * N * (2 * m + 2 * K))
+    return np.dtype(dtype).itemsize * (8 * parameters(m, K) + 2 * N * (2 * m + 2 * K))
 
 
 def in_series(limits, hidden_size, vocab_size, seq_length=25, batch_size=1, dtype=np.float32):
@@ -112,11 +117,11 @@ def in_series(limits, hidden_size, vocab_size, seq_length=25, batch_size=1, dtyp
     longer counts. The other products run at the peak, and AdaGrad takes a root and a quotient of each number. What
     tanh and exp take is not counted.
     """
-    m, parameters = hidden_size, 2 * vocab_size * hidden_size + hidden_size**2 + hidden_size + vocab_size
-    chain = 2 * seq_length * 2 * m**2 * batch_size
-    products = max(chain / limits["peak"], 2 * seq_length * m**2 * np.dtype(dtype).itemsize / limits["cache"])
-    rest = operations(m, vocab_size, seq_length, batch_size) - chain
-    return products + rest / limits["peak"] + parameters / limits["updates"]
+    read = 2 * seq_length * hidden_size**2  # numbers of W, in all of these products
+    chain = 2 * read * batch_size
+    products = max(chain / limits["peak"], read * np.dtype(dtype).itemsize / limits["cache"])
+    rest = operations(hidden_size, vocab_size, seq_length, batch_size) - chain
+    return products + rest / limits["peak"] + parameters(hidden_size, vocab_size) / limits["updates"]
 
 
 def machine_limits(dtype=np.float32, tries=10):

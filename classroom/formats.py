@@ -16,14 +16,15 @@ from classroom.tasks import LEVELS, POINTS, points
 FILES = ["checks.py", "tasks.py", "gradcheck"]  # that the notebook needs beside it
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 MARKING = [  # what `classroom.grade` needs
-    *(
-        "classroom/__init__.py",
-        "classroom/tasks.py",
-        "classroom/checks.py",
-        "classroom/worker.py",
-        "classroom/grade.py",
-    ),
-    *("lab/__init__.py", "lab/plain.py", "lab/gradcheck/*.py", "requirements.lock"),
+    "classroom/__init__.py",
+    "classroom/tasks.py",
+    "classroom/checks.py",
+    "classroom/worker.py",
+    "classroom/grade.py",
+    "lab/__init__.py",
+    "lab/plain.py",
+    "lab/gradcheck/*.py",
+    "requirements.lock",
 ]
 SETUP = """\
 #!/usr/bin/env bash

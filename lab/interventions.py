@@ -117,8 +117,9 @@ def moved(setting, text, seeds=(0,), steps=200, by=1e-12):
     losses, changes : ndarray (seeds, steps)
         In nats per sequence, and relative to those.
     """
-    vocab = rnn.Vocabulary(text[: 25 * steps + 1])
-    reading = Reading(vocab.encode(text[: 25 * steps + 1]))
+    beginning = text[: 25 * steps + 1]
+    vocab = rnn.Vocabulary(beginning)
+    reading = Reading(vocab.encode(beginning))
 
     def losses(seed, shift):
         params, options = prepare(setting, vocab.size, seed=seed, dtype=np.float64)

@@ -82,10 +82,10 @@ def best_in_a_minute(vocab, ids, aside, most_steps, prompt=None, seed=0):
     lab.training.Sample
     """
     way = plan("best in a minute", len(ids))
-    steps = min(way["steps"], most_steps)
+    way["steps"] = min(way["steps"], most_steps)
     params, options = prepare(way, vocab.size, way["hidden_size"], seed)
-    reading, samples = Reading(ids, seed=seed, **way["reading"]), Samples(vocab, -(-steps // SHOWN), 500, prompt, seed)
-    return best_sample(train(params, reading, samples=samples, **{**options, "steps": steps}), aside)
+    samples = Samples(vocab, every=-(-way["steps"] // SHOWN), length=500, prompt=prompt, seed=seed)
+    return best_sample(train(params, Reading(ids, seed=seed, **way["reading"]), samples=samples, **options), aside)
 
 
 def steps_in(seconds, setting, params, reading):

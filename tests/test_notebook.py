@@ -167,7 +167,7 @@ def test_more_recipes_before_and_after_change_no_sentence(monkeypatch):
 def test_more_bugs_before_and_after_change_no_sentence_but_their_number(monkeypatch, capsys):
     usual_point = rnn.init_params(VOCAB.size, 10), IDS[:25], IDS[1:26], np.zeros(10)
     numerical = {name: gradients.numerical_gradient(*usual_point, method=name) for name in ("central", "complex-step")}
-    given = {"usual_point": usual_point, "numerical": numerical, "quick": 1000}
+    given = {"usual_point": usual_point, "numerical": numerical, "entries": 1000}
     another, said, printed = bugs.Bug("another", "np.dot(g.T, h, out=out.V)", "out.V[...] = 0"), [], []
     for gallery in (bugs.BUGS, [another, *bugs.BUGS, another._replace(name="and another")]):
         monkeypatch.setattr(bugs, "BUGS", gallery)
