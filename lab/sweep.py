@@ -18,7 +18,7 @@ from lab.threads import few_threads
 from lab.training import Reading, train
 
 EVERY = 100  # every 100th smooth loss is kept
-NOT_FOR_TRAIN = ("scheme", "first", "reading", "hidden_size", "most_epochs")  # other entries of a setting
+NOT_FOR_TRAIN = ("scheme", "first", "reading", "hidden_size", "most_epochs", "seeds")  # other entries of a setting
 FEW_STEPS, MANY_EPOCHS = 40_000, 40  # fewer steps teach little; in more epochs a short book is learned by heart
 
 # Ways to train, by the arguments of `run`. Learning rates, chunks and the clipping of the last one were chosen by the
@@ -75,6 +75,8 @@ class Outcome(NamedTuple):
         The parameters at the end.
     h : ndarray (m,)
         The hidden state at the end; of a batch, that of the last sequence, which the text held out continues.
+    samples : list of lab.training.Sample
+        What the network was on the way, if the setting has `samples`.
     """
 
     smooth_losses: np.ndarray
@@ -83,6 +85,7 @@ class Outcome(NamedTuple):
     seconds: float
     params: rnn.Params
     h: np.ndarray
+    samples: list = ()
 
 
 def held_out_length(length, vocab_size=1):
@@ -184,9 +187,8 @@ def run(setting, seed, vocab, ids, held_out_ids, hidden_size=100):
     h = result.h.reshape(-1, hidden_size)[-1]
     with few_threads(hidden_size**2):
         bits = rnn.bits_per_character(result.params, held_out_ids, h)
-    return Outcome(
-        result.smooth_losses[::EVERY], float(result.smooth_losses.min()), bits, result.seconds, result.params, h
-    )
+    every = result.smooth_losses[::EVERY]
+    return Outcome(every, float(result.smooth_losses.min()), bits, result.seconds, result.params, h, result.samples)
 
 
 def for_steps(settings, steps):
@@ -200,7 +202,7 @@ def sweep(settings, seeds, *data, **options):
     Parameters
     ----------
     settings : dict of str to dict
-        See `run`.
+        See `run`. One that has `seeds` is run from these only.
     seeds : iterable of int
     *data, **options
         vocab, ids, held_out_ids and hidden_size, for `run`.
@@ -210,15 +212,12 @@ def sweep(settings, seeds, *data, **options):
     dict of str to list of Outcome
         For each setting, the outcome of each seed.
     """
-    seeds = list(seeds)
     # Seed by seed, so that the bar's estimate knows after one seed how long all the settings take
-    jobs = [
-        joblib.delayed(_labelled)((name, seed), settings[name], seed, *data, **options)
-        for seed, name in product(seeds, settings)
-    ]
+    labels = [(name, seed) for seed, name in product(seeds, settings) if seed in settings[name].get("seeds", [seed])]
+    jobs = [joblib.delayed(_labelled)((name, seed), settings[name], seed, *data, **options) for name, seed in labels]
     done = joblib.Parallel(return_as="generator_unordered")(jobs)
     outcomes = dict(bar(done, total=len(jobs), unit="run", delay=0, smoothing=0))
-    return {name: [outcomes[name, seed] for seed in seeds] for name in settings}
+    return {name: [outcomes[label] for label in labels if label[0] == name] for name in settings}
 
 
 def _labelled(label, *data, **options):

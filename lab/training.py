@@ -159,8 +159,8 @@ class Samples(NamedTuple):
     Attributes
     ----------
     vocab : Vocabulary
-    every : int
-        The number of update steps from one text to the next.
+    every : int or tuple of int
+        The number of update steps from one text to the next, or the steps themselves.
     length : int
         The number of characters.
     prompt, seed
@@ -168,10 +168,14 @@ class Samples(NamedTuple):
     """
 
     vocab: Vocabulary
-    every: int = 10_000
+    every: int | tuple[int, ...] = 10_000
     length: int = 200
     prompt: str | None = None
     seed: int = 0
+
+    def due(self, done):
+        """Whether there is a text to write after `done` steps."""
+        return done in self.every if isinstance(self.every, tuple) else done % self.every == 0
 
 
 class Sample(NamedTuple):
@@ -217,7 +221,8 @@ class Training:
     done : int
         How many update steps are done.
     samples : list of Sample
-        One before the first step and before every `Samples.every`-th, and one after the last.
+        One wherever `Samples.every` says (if it is a number, before the first step and before every so many), and one
+        after the last step.
     seconds : float
         The time that the update steps took, without that for the samples.
     stopped : str
@@ -357,7 +362,7 @@ def train(
                     run.stopped = f"step {run.done:,}: {broken}"  # it does not count
                     break
                 run.note(fwd.loss, h)
-                if samples and run.done % samples.every == 0:
+                if samples and samples.due(run.done):
                     started += run.add_sample(samples)  # it does not count as training
                 grads.flat.clip(-clip, clip, out=grads.flat)
                 optimizer.step(params, grads, rate(run.done / steps))
@@ -385,7 +390,8 @@ def _checked(params, reading, epochs, steps, optimizer, schedule, clip, samples)
     check_ids(reading.ids, params.vocab_size, "the book")
     params.check(samples and samples.vocab)
     if samples:
-        _check_whole(every=samples.every)
+        for step in samples.every if isinstance(samples.every, tuple) else (samples.every,):
+            _check_whole(every=step)
         samples.vocab.encode(samples.prompt or "")
     rate = choose("schedule", schedule, SCHEDULES)
     optimizer = optimizer or AdaGrad()

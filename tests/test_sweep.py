@@ -29,7 +29,7 @@ from lab.sweep import (
     run,
     sweep,
 )
-from lab.training import Reading
+from lab.training import Reading, Samples
 
 SETTINGS = {
     "AdaGrad": {"steps": 250, "scheme": "normal", "optimizer": rnn.AdaGrad},
@@ -126,6 +126,23 @@ def test_a_sweep_makes_every_setting_from_every_seed(outcomes):
         for seed, outcome in zip(SEEDS, outcomes[name], strict=True):
             agree(outcome, run(setting, seed, *DATA, hidden_size=8))
     assert outcomes["AdaGrad"][0].lowest != outcomes["AdaGrad"][1].lowest
+
+
+def test_a_setting_can_be_run_from_fewer_seeds():
+    made = sweep({**SETTINGS, "Adam": {**SETTINGS["Adam"], "seeds": [1]}}, SEEDS, *DATA, hidden_size=8)
+    assert [len(of_seeds) for of_seeds in made.values()] == [2, 1]
+    agree(made["Adam"][0], run(SETTINGS["Adam"], 1, *DATA, hidden_size=8))
+
+
+def test_an_outcome_holds_the_samples_on_the_way_which_change_nothing(outcomes):
+    watched = {**SETTINGS["AdaGrad"], "samples": Samples(VOCAB, every=(10, 100), length=1)}
+    made = run(watched, 0, *DATA, hidden_size=8)
+    agree(made, outcomes["AdaGrad"][0])
+    assert [sample.step for sample in made.samples] == [10, 100, 250]
+    for sample in made.samples:
+        shorter = run(for_steps(SETTINGS, sample.step)["AdaGrad"], 0, *DATA, hidden_size=8)
+        np.testing.assert_array_equal(sample.params.flat, shorter.params.flat)
+        np.testing.assert_array_equal(sample.h, shorter.h)
 
 
 def test_an_outcome_is_that_of_the_training_run_it_names(outcomes):

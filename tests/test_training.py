@@ -259,6 +259,7 @@ def test_training_shows_epoch_and_smooth_loss(capsys, monkeypatch):
         ({"steps": 0}, "steps must be a whole number, 1 or more; it is 0"),
         ({"samples": Samples(VOCAB, 0)}, "every must be a whole number, 1 or more; it is 0"),
         ({"samples": Samples(VOCAB, np.nan)}, "every must be a whole number, 1 or more; it is nan"),
+        ({"samples": Samples(VOCAB, (3, 0))}, "every must be a whole number, 1 or more; it is 0"),
         ({"clip": 0}, "clip must be above 0"),
         ({"clip": np.nan}, "clip must be above 0"),
         ({"epochs": 1.5}, "epochs must be a whole number, 1 or more; it is 1.5"),
