@@ -12,6 +12,7 @@ import json
 import sys
 from functools import partial
 
+import gated
 import joblib
 import numpy as np
 from bench import BOOK, HERE, machine
@@ -19,8 +20,6 @@ from bench import BOOK, HERE, machine
 import rnn_core as rnn
 from lab.bugs import bug
 from lab.checkpoint import Checkpoint, save_params
-from lab.gated import forward as gated_forward
-from lab.gated import run as run_gated
 from lab.interventions import keep_W, resize
 from lab.measured import BEST_PARAMS, BEST_RECIPE, CURVE_EVERY, LONG_RUNS, STEPS_PER_EPOCH
 from lab.memory import basins, bits_by_context
@@ -127,7 +126,7 @@ PARTS = {  # for each way to train: the arguments of `lab.sweep.run` and, under 
     "gates": {
         "vanilla": {**ADAM, "steps": STEPS_PER_EPOCH},
         "gated": {
-            "run": run_gated, "optimizer": partial(rnn.Adam, 0.008), "schedule": "cosine", "steps": STEPS_PER_EPOCH,
+            "run": gated.run, "optimizer": partial(rnn.Adam, 0.008), "schedule": "cosine", "steps": STEPS_PER_EPOCH,
             "hidden_size": 54,
         },
     },
@@ -243,7 +242,7 @@ def measure(part, name, seed):
         if seed == 0:
             result["curve"] = outcome.smooth_losses[:: CURVE_EVERY // EVERY].round(2).tolist()
     if part == "gates":
-        forward = rnn.forward if train_once is run else gated_forward
+        forward = rnn.forward if train_once is run else gated.forward
         result["context"] = bits_by_context(outcome.params, held_out_ids, outcome.h, forward=forward).tolist()
     if name == BEST_RECIPE and seed == 0:
         save_params(BEST_PARAMS, outcome.params, vocab)

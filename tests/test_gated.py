@@ -2,12 +2,12 @@
 
 from functools import partial
 
+import gated
 import numpy as np
 import pytest
 from small import IDS, VOCAB
 
 import rnn_core as rnn
-from lab import gated
 from lab.gradcheck import check
 
 
