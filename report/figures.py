@@ -123,7 +123,7 @@ def _legend_above(fig, *axes, ncols=6):
 
 def _name_epoch(ax, number, first_step):
     place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top", "fontsize": 8}
-    ax.annotate(f"epoch {number}", (first_step, 0.98), (3, 0), **place)
+    ax.annotate(f"epoch {number}", (first_step, 0.98), xytext=(3, 0), **place)
 
 
 def models(bits, own, networks, ngrams, pruned, caption):
@@ -144,7 +144,9 @@ def models(bits, own, networks, ngrams, pruned, caption):
     colours = ["C1" if name in own else "0.75" for name, _ in bars]
     left.barh([name for name, _ in bars], [needed for _, needed in bars], height=0.7, color=colours)
     for place, (_, needed) in enumerate(bars):
-        left.annotate(f"{needed:.2f}", (needed, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
+        left.annotate(
+            f"{needed:.2f}", (needed, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8
+        )
     left.set(xlabel="bits per character", xlim=(0, 1.2 * bars[0][1] + 1e-9))
     left.tick_params(axis="y", labelsize=8)
     left.grid(axis="y", visible=False)
@@ -313,7 +315,9 @@ def speed_bars(turns, K=79, dtype="float32"):
                 "zorder": 0.9,
                 "bbox": {"facecolor": "white", "linewidth": 0, "pad": 0},
             }
-            ax.annotate(f"{value:.2f}", (end, y), (3, 0), textcoords="offset points", **look)  # before the line at 1
+            ax.annotate(
+                f"{value:.2f}", (end, y), xytext=(3, 0), textcoords="offset points", **look
+            )  # before the line at 1
     middles = [np.mean([y for (other, _), y in places.items() if other == name]) for name in names]
     ax.axvline(1, color="black", linewidth=0.8, zorder=0.8)
     ax.set(

@@ -1,6 +1,7 @@
 """The figures: each draws the numbers that it is given."""
 
 import itertools
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,7 +25,7 @@ def drawn(monkeypatch):
     def draw(function, *data, **more):
         function(*data, CAPTION, **more)
         ((fig, caption, alt),) = shown
-        assert caption == CAPTION and len(alt) > 20
+        assert caption == CAPTION and re.fullmatch(r"[A-Z][a-z]+\b.{20,}\.", alt)
         fig.draw_without_rendering()
         names = [name for ax in fig.axes for name in (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts)]
         for name in filter(Text.get_text, names):
@@ -74,10 +75,19 @@ def test_the_arrows_of_the_unrolled_network_go_from_rim_to_rim(drawn):
         found.append(tuple(min(of_end, key=of_end.get) for of_end in away))
         touches = np.isclose([min(of_end.values()) for of_end in away], 0.25)
         assert touches.any() and touches.all() == (found[-1][0] != found[-1][1])  # those at the dots have a free end
+        if touches.all():  # and none goes through a node
+            length, between = (np.hypot(*(a - b)) for a, b in (ends, [nodes[name] for name in found[-1]]))
+            assert length == pytest.approx(between - 2 * 0.25)
     across = [("h_0", "h_1"), ("h_1", "h_2"), ("h_2", "h_3"), ("h_3", "h_3"), ("h_T", "h_T")]
     assert sorted(found) == sorted([*across, *((f"{a}_{t}", f"{b}_{t}") for a, b in ("xh", "hp") for t in "123T")])
     letters = [np.array(text.get_position()) for text in ax.texts if text.get_text() in ("$U$", "$V$", "$W$")]
     assert all(min(np.hypot(*(letter - (a + b) / 2)) for a, b in arrows) < 0.2 for letter in letters)
+    dots = [text.get_position() for text in ax.texts if "dots" in text.get_text()]
+    free = [
+        place for ends in arrows for place, _ in ends if min(np.hypot(*(place - at)) for at in nodes.values()) > 0.26
+    ]
+    assert [y for _, y in dots] == [nodes[f"{name}_1"][1] for name in "xhp"]
+    assert all(min(free) < x < max(free) for x, _ in dots)
 
 
 def scales(*axes):
@@ -113,6 +123,7 @@ def test_memory_has_a_panel_for_each_question(drawn):
     assert right.lines[0].get_xydata().tolist() == pytest.approx(np.array([[5, 2.4], [25, 2.2]]))
     np.testing.assert_allclose(errors(right)[0][0], [[5, 2.4 - 0.1 * 2**0.5], [5, 2.4 + 0.1 * 2**0.5]])
     assert scales(left, middle, right) == [("log", "linear"), ("linear", "log"), ("log", "linear")]
+    assert middle.get_ylim() == (1e-5, 2)
     assert names(left, middle, right) == [
         ("characters seen", BITS), ("lag $k$ (characters)", "gradient left"), ("length $T$ of a sequence", BITS),
     ]  # fmt: skip
@@ -192,8 +203,10 @@ def test_the_smooth_loss_is_close_up_beside_the_text_held_out_in_one_unit(drawn)
     assert labels(close) == ["text held out", "smooth loss"]
     assert [(text.get_text(), text.xy[0]) for text in close.texts] == [("epoch 2", 10), ("epoch 3", 20)]
     shown = np.r_[(losses - 1)[2:], 3.0 * nats, 2.9 * nats]  # the steep beginning is in the left panel only
-    assert close.get_ylim()[0] < shown.min() and shown.max() < close.get_ylim()[1] < 1.2 * shown.max()
-    assert whole.get_ylim()[0] == 0 and losses[0] - 1 < whole.get_ylim()[1]
+    (below, above), height = np.abs(close.get_ylim() - np.array([shown.min(), shown.max()])), np.ptp(shown)
+    assert close.get_ylim()[0] < shown.min() and 0 < below < 0.07 * height
+    assert close.get_ylim()[1] > shown.max() and below < above < 0.17 * height  # room for the epochs' names
+    assert whole.get_ylim()[0] == 0 and losses[0] - 1 < whole.get_ylim()[1] < 1.03 * losses[0]
 
 
 def test_of_a_long_run_a_few_thousand_steps_are_drawn_from_first_to_last(drawn):
@@ -215,7 +228,9 @@ def test_of_many_epochs_some_are_named_so_that_their_names_do_not_touch(drawn):
 @pytest.mark.parametrize("held_out, named", [([(1, 2.0)], ["text held out", "smooth loss"]), ([], ["smooth loss"])])
 def test_without_a_step_done_or_text_held_out_the_smooth_loss_can_be_drawn(drawn, held_out, named):
     run = Training(None, None, np.array([4.0]), np.array([4.0]), None, None, done=1)
-    assert labels(drawn(figures.smooth_loss, run, 10, 25, held_out=held_out)[1]) == named
+    whole, close = drawn(figures.smooth_loss, run, 10, 25, held_out=held_out)
+    assert labels(close) == named
+    assert all(ax.get_ylim()[0] < 4 < ax.get_ylim()[1] for ax in (whole, close))
 
 
 def test_models_stand_in_order_and_beside_the_numbers_that_they_keep(drawn):
@@ -238,6 +253,8 @@ def test_models_stand_in_order_and_beside_the_numbers_that_they_keep(drawn):
     assert numbers == [("6.00", (6.0, 0)), ("2.50", (2.5, 1)), ("1.70", (1.7, 2))] and left.yaxis_inverted()
     assert scales(left, right) == [("linear", "linear"), ("log", "linear")]
     assert names(left, right) == [(BITS, ""), ("numbers that the model keeps", BITS)]
+    assert left.get_xlim()[0] == 0 and 6 < left.get_xlim()[1] < 8  # room for the number beside the longest bar
+    assert (right.get_xlim(), right.get_ylim()) == ((1e3, 2e6), (1.5, 3.7))
 
 
 def test_speed_is_a_bar_for_each_library_and_batch_of_one_type(drawn):
@@ -251,6 +268,8 @@ def test_speed_is_a_bar_for_each_library_and_batch_of_one_type(drawn):
     assert labels(ax) == ["B = 1", "B = 16"]
     torch, jax, torch_16 = (patch.get_y() + patch.get_height() / 2 for patch in ax.patches)
     assert torch < torch_16 < jax and ax.yaxis_inverted()  # a library's bars stand together, in the order of the turns
+    extents = sorted((patch.get_y(), patch.get_y() + patch.get_height()) for patch in ax.patches)
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(extents))
     assert list(ax.get_yticks()) == pytest.approx([(torch + torch_16) / 2, jax])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["PyTorch", "JAX"]
     whiskers = [[[5, torch], [7, torch]], [[0.8, jax], [1, jax]], [[2, torch_16], [4, torch_16]]]

@@ -115,12 +115,13 @@ def test_the_words_before_the_bar_are_asked_for_each_time_that_it_is_drawn(capsy
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_stdout_that_breaks_does_not_end_what_the_bar_counts(name, monkeypatch):
-    whole = train(steps=30)
+    samples = Samples(VOCAB, every=10, length=9)  # which the bar prints
+    whole = train(steps=30, samples=samples)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", BROKEN[name]())
         assert list(busy_bar(range(3))) == [0, 1, 2]
         patch.setattr("lab.training.bar", busy_bar)
-        result = train(steps=30, progress=True)
+        result = train(steps=30, progress=True, samples=samples)
     same(result, whole)
     assert result.stopped == ""
 

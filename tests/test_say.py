@@ -1,5 +1,7 @@
 """Sentences with their proof: what is false fails the report that ships, and is left out of all others."""
 
+import re
+
 import pytest
 from IPython.display import Markdown
 
@@ -86,3 +88,7 @@ def test_a_parameter_of_the_wrong_kind_is_named(given, complaint):
 def test_every_recipe_is_said_in_words():
     for way in RECIPES.values():
         assert way["scheme"] in say.SCHEME and way.get("schedule", "constant") in say.SCHEDULE
+    sentences = {**say.SCHEME, **say.SCHEDULE}
+    assert sentences.pop("constant") == ""  # there is nothing to say of it
+    assert all(re.fullmatch(r"(The|At first) .*\.", sentence) for sentence in sentences.values())
+    assert " is half a random orthogonal matrix (" in say.SCHEME["large U"]

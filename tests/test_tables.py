@@ -12,11 +12,17 @@ from report import tables
 
 
 def rows(shown):
-    """The cells of a table as plain text, those of its heading first."""
+    """The cells of a table as plain text, those of its heading first; columns of numbers end in one line."""
     lines = repr(shown).partition("\n\n")[2].split("\n")
     rule = next(i for i, line in enumerate(lines) if not line.strip("- "))
     columns = [dashes.span() for dashes in re.finditer("-+", lines[rule])]
     cells = [[line[begin:end].strip() for begin, end in columns] for line in lines]
+    for (begin, end), *column in zip(columns, *cells[rule + 1 :], strict=True):
+        numbers = any(column) and all(re.fullmatch(r"[\d.,%e\xa0±-]*", cell) for cell in column)
+        before = lines[0][begin:end] == "It has read"  # what follows stands beside its end
+        align = str.rjust if numbers or before else str.ljust
+        shown_as = [line[begin:end].ljust(end - begin) for line in lines[rule + 1 :]]
+        assert shown_as == [align(cell, end - begin) for cell in column]
     return [[" ".join(parts).strip() for parts in zip(*cells[:rule], strict=True)], *cells[rule + 1 :]]
 
 

@@ -115,7 +115,7 @@ def _items(thing):
 
 def _attributes(thing):
     """The attributes of an object: listed in its class's `names`, in slots, its own, and arrays of the class."""
-    classes = type(thing).__mro__[:-1]
+    classes = type(thing).__mro__
     names = [*getattr(type(thing), "names", ())]
     names += [slot for kind in classes for slot in np.atleast_1d(getattr(kind, "__slots__", ())).tolist()]
     names += getattr(thing, "__dict__", {})
@@ -183,9 +183,7 @@ def _matched(arrays, gradients, same=False):
         if run := _in_order(arrays, values):
             return run, []
         for part in gradients:
-            if not isinstance(part, np.ndarray) and (
-                isinstance(part, dict | list | tuple) or hasattr(part, "__dict__")
-            ):
+            if isinstance(part, dict | list | tuple) or hasattr(part, "__dict__"):
                 slopes, left = _matched(arrays, part)
                 if slopes:
                     return slopes, left
@@ -279,7 +277,7 @@ def copied(params, names, dtype=np.float64):
     meant = [found[name] for name in names]
     replaced = {id(it): it.astype(dtype) for it in (*meant, *_holders(meant))}
     theta = copy.deepcopy(params, dict(replaced))
-    for kind in type(theta).__mro__[:-1]:
+    for kind in type(theta).__mro__:
         for name, it in vars(kind).items():
             if id(it) in replaced:  # an array of the class: the copy gets one of its own
                 setattr(theta, name, replaced[id(it)])

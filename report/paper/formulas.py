@@ -217,7 +217,7 @@ def _hold(tex, held):
     """Put marks in place of what pandoc can't translate; ``held`` gets how to write it, and the TeX of its parts."""
 
     def hold(write, *parts):
-        held.append((write, parts))
+        held.append((write, [part.replace("\0", "\\") for part in parts]))
         return rf"\text{{§{len(held) - 1}§}}"
 
     def space(match):

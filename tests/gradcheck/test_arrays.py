@@ -13,6 +13,19 @@ W, B = np.arange(6.0).reshape(2, 3), np.arange(2.0)
 Pair = namedtuple("Pair", "w b")
 
 
+class Tensor:
+    """As PyTorch's: its array comes anew each time that it is asked for."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def detach(self):
+        return self
+
+    def numpy(self):
+        return self.values[...]
+
+
 class Model:
     """Arrays as attributes, and something else."""
 
@@ -70,9 +83,33 @@ def test_gradients_come_in_the_order_of_their_parameters():
     "slopes", [{"w": 2 * W}, [2 * W], (2 * W,), SimpleNamespace(w=2 * W)], ids=lambda it: type(it).__name__
 )
 def test_gradients_may_come_after_a_loss(slopes):
-    _, gradients, left = paired({"w": W}, (0.5, slopes))
+    _, gradients, left = paired({"w": W}, (0.5, None, slopes))
     np.testing.assert_array_equal(gradients["w"], 2 * W)
     assert left == []
+
+
+@pytest.mark.parametrize("call", ["dw", "d_w", "grad_w", "dLdw", "dL_dw", "w_grad", "dw_", "w"])
+def test_a_gradient_may_have_any_of_its_usual_names(call):
+    assert paired({"w": W}, {"loss": B, call: 2 * W})[1]["w"].max() == 10
+    assert paired({"a": [{"w": W}]}, {"a": [{call: 2 * W}]})[1]["a[0].w"].max() == 10
+
+
+@pytest.mark.parametrize("call", ["d", "grad", "g"])
+@pytest.mark.parametrize("value", ["v", "value", "data", "val"])
+def test_a_parameter_may_hold_its_values_and_its_gradient(value, call):
+    both = {"w": SimpleNamespace(**{value: W, call: 2 * W})}
+    assert paired(both, both)[1][f"w.{value}"].max() == 10
+
+
+def test_tensors_are_known_by_their_arrays_and_keep_their_type():
+    params = {"w": Tensor(W.copy()), "b": Tensor(B.copy())}
+    named(params)["w"][...] = 7
+    assert list(named(params)) == ["w", "b"] and (params["w"].values == 7).all()
+    theta, arrays = copied(params, ["w"])
+    arrays["w"][...] = 8
+    assert (theta["w"].values == 8).all() and (params["w"].values == 7).all()
+    with pytest.raises(TypeError, match=r"^Tensors keep their type\.$"):
+        copied(params, ["w"], complex)
 
 
 def test_gradients_in_a_tuple_may_be_those_of_a_run_of_the_parameters_among_other_things():

@@ -161,8 +161,12 @@ def test_command_line_options(tmp_path):
     made = pypdf.PdfReader(tmp_path / "out.pdf")
     assert "def f" not in text_of(made) and "plain red" in text_of(made)
     assert [round(float(x)) for x in made.pages[0].mediabox[2:]] == [612, 792]
-    options = {"title", "author", "course", "date", "lang", "paper", "raw_mimetypes"}
-    assert options <= set(LabReportExporter.class_trait_names(config=True))
+
+
+def test_every_option_is_explained():
+    options = LabReportExporter.class_own_traits(config=True)
+    assert set(options) == {"title", "author", "course", "date", "lang", "paper", "raw_mimetypes"}
+    assert all(re.fullmatch(r"[A-Z][a-z]+\b.*\.", option.help) for option in options.values())
 
 
 def test_metadata_beats_the_heading_options_beat_metadata_and_parameters_come_last():
@@ -175,7 +179,8 @@ def test_metadata_beats_the_heading_options_beat_metadata_and_parameters_come_la
 
 
 def test_empty_notebook_and_every_script_make_a_page():
-    assert len(convert().pages) == 1
+    empty = convert()
+    assert len(empty.pages) == 1 and empty.metadata.title == "Notebook"
     output = v4.new_output("stream", name="stdout", text=SCRIPTS)
     made = convert(v4.new_markdown_cell(show.inline(SCRIPTS)), v4.new_code_cell(SCRIPTS, outputs=[output]))
     assert text_of(made).count("<U+D800>") == 3
@@ -193,11 +198,15 @@ def test_a_cell_longer_than_a_page_is_all_there():
     assert "299" in text and text.count("p") == 300
 
 
-def printed(*pieces):
-    """What the PDF shows of text that a cell has printed in such pieces: that of each block."""
-    outputs = [v4.new_output("stream", name=name, text=text) for name, text in pieces]
-    shown = LabReportExporter().pieces(v4.new_code_cell(outputs=outputs), "python")
-    return [BeautifulSoup(str(piece), "html.parser").get_text() for piece in shown if piece]
+def pieces(cell, **options):
+    """The HTML that a cell becomes, piece by piece."""
+    return [str(piece) for piece in LabReportExporter(**options).pieces(cell, "python") if piece]
+
+
+def printed(*parts):
+    """What the PDF shows of text that a cell has printed in such parts: that of each block."""
+    outputs = [v4.new_output("stream", name=name, text=text) for name, text in parts]
+    return [BeautifulSoup(piece, "html.parser").get_text() for piece in pieces(v4.new_code_cell(outputs=outputs))]
 
 
 @pytest.mark.parametrize(
@@ -221,8 +230,79 @@ def test_printed_text_is_what_a_terminal_shows_in_the_end(text, seen):
 
 
 def test_pieces_of_one_stream_are_one_text_and_blank_ones_are_not_printed():
-    pieces = [("stdout", "1%"), ("stdout", "\r2%"), ("stderr", "careful"), ("stdout", " \n\n"), ("stderr", "\r\r")]
-    assert printed(*pieces) == ["2%", "careful"]
+    parts = [("stdout", "1%"), ("stdout", "\r2%"), ("stderr", "careful"), ("stdout", " \n\n"), ("stderr", "\r\r")]
+    assert printed(*parts) == ["2%", "careful"]
+
+
+@pytest.mark.parametrize(
+    ("data", "metadata", "html"),
+    [
+        ({"image/png": "AA"}, {"alt": "a"}, '<p><img src="data:image/png;base64,AA" alt="a"></p>'),
+        (
+            {"image/png": "AA"},
+            {"image/png": {"alt": "a&b", "width": 30}},
+            '<p><img src="data:image/png;base64,AA" alt="a&amp;b" width="30"></p>',
+        ),
+        ({"image/gif": "AA", "text/plain": "x"}, {}, '<p><img src="data:image/gif;base64,AA" alt=""></p>'),
+        ({"image/svg+xml": "é"}, {}, '<p><img src="data:image/svg+xml;base64,w6k=" alt=""></p>'),
+        ({"text/html": "<i>b</i>", "image/png": "AA"}, {}, "<i>b</i>"),
+        ({"text/html": "<br>\n", "text/markdown": "*b*"}, {}, "<p><em>b</em></p>\n"),
+        ({"text/latex": "$<$"}, {}, "<p>$&lt;$</p>"),
+    ],
+)
+def test_of_an_output_the_form_that_says_most_is_shown_with_its_own_width_and_description(data, metadata, html):
+    output = v4.new_output("display_data", data=data, metadata=metadata)
+    assert pieces(v4.new_code_cell(outputs=[output])) == [html]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"application/vnd.plotly+json": {}, "text/html": "<p></p>"}, "application/vnd.plotly+json, text/html "),
+        ({"application/javascript": "x", "text/plain": "y" * 300}, f"application/javascript {'y' * 200}"),
+    ],
+)
+def test_an_output_that_has_no_form_for_paper_is_named_by_its_kinds(data, says):
+    (shown,) = pieces(v4.new_code_cell(outputs=[v4.new_output("display_data", data=data)]))
+    assert f">An output has no form for paper and is left out: {says}<" in shown
+
+
+def test_an_error_without_a_traceback_is_named():
+    (shown,) = pieces(v4.new_code_cell(outputs=[v4.new_output("error", ename="OSError", evalue="gone")]))
+    assert "problem-box" in shown and ">OSError: gone<" in shown
+
+
+@pytest.mark.parametrize("name", ["my image.png", "my%20image.png", "a&amp;b.png"])
+def test_a_picture_that_is_attached_to_its_cell_is_found_whatever_its_name(name):
+    cell = v4.new_markdown_cell(f"![](<attachment:{name}>) ![](attachment:other.png)")
+    cell.attachments = {"my image.png": {"image/png": "AA"}, "a&b.png": {"image/png": "AA"}}
+    assert re.findall('src="(.*?)"', pieces(cell)[0]) == ["data:image/png;base64,AA", "attachment:other.png"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "option"),
+    [
+        (v4.new_markdown_cell("x"), "exclude_markdown"),
+        (v4.new_raw_cell("x"), "exclude_raw"),
+        (v4.new_code_cell("x"), "exclude_input"),
+        (v4.new_code_cell("x"), "exclude_code_cell"),
+        (v4.new_code_cell("", outputs=[v4.new_output("stream", text="x")]), "exclude_output"),
+    ],
+)
+def test_nbconverts_options_leave_out_kinds_of_cells(cell, option):
+    assert len(pieces(cell)) == 1 and pieces(cell, **{option: True}) == []
+
+
+@pytest.mark.parametrize(
+    ("metadata", "html"),
+    [
+        ({"raw_mimetype": "text/html"}, ["*x*"]),
+        ({"format": "text/markdown"}, ["<p><em>x</em></p>\n"]),
+        ({"raw_mimetype": "text/latex"}, []),
+    ],
+)
+def test_a_raw_cell_is_printed_if_it_is_of_a_kind_for_paper(metadata, html):
+    assert pieces(v4.new_raw_cell("*x*", metadata=metadata)) == html
 
 
 @pytest.mark.parametrize("leave", [True, False])
@@ -261,7 +341,7 @@ def test_cells_that_the_export_itself_runs_are_not_missed(caplog):
 def test_a_notebook_that_takes_gigabytes_says_so(monkeypatch, caplog):
     monkeypatch.setattr("report.paper.exporter.MANY", 2)
     assert text_of(convert(*[v4.new_markdown_cell("Hi.")] * 4)).count("Hi.") == 4
-    assert "4 cells take some 2 GB of memory" in caplog.text
+    assert "notebook: 4 cells take some 2 GB of memory: with less, export parts" in caplog.text
 
 
 def test_an_animation_is_printed_as_its_first_frame():

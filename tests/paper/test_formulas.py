@@ -95,6 +95,7 @@ def test_what_mathjax_sets_typst_sets(tex, tmp_path):
         (r"\cfrac{a}{b}\ldotp \hphantom{x}\space\hfil", r"\frac{a}{b}. \phantom{x}\ \quad"),
         (r"\mathclap{x} \mathllap{x} \mathrlap{x} \lefteqn{x} \vcenter{x}", "x x x x x"),
         (r"\raise 2pt {x} \lower.5ex\hbox{a} \raisebox{2pt}{$x$}", r"x \hbox{a} \text{$x$}"),
+        (r"\ref{a} \eqref{b}", r"\text{(a)} \text{(b)}"),
         (r"{\sf x} {\tt x} \Bbb{R} \mathbbm{1}", r"\mathsf{x} \mathtt{x} \mathbb{R} \mathbb{1}"),
     ],
 )
@@ -122,6 +123,10 @@ def test_matrices_and_aligned_rows_keep_their_places():
     matrix = r"\begin{matrix}1&2\\3&4\end{matrix}"
     assert one(f"A = {matrix}") == "$A = mat(delim: #none, 1, 2; 3, 4)$"
     assert one(rf"A = \left[{matrix}\right]") == '$A = mat(delim: "[", 1, 2; 3, 4)$'
+    rows = r"a &= \left[\begin{matrix}1\\2\end{matrix}\right]"
+    assert (
+        one(rf"L = \begin{{aligned}}{rows}\end{{aligned}}") == '$L = cases(delim: #none, a & = mat(delim: "[", 1; 2))$'
+    )
     assert one(r"L = \begin{aligned}a&=b\\&=c\end{aligned}") == "$L = cases(delim: #none, a & = b, & = c)$".replace(
         ", &", ",  &"
     )
@@ -140,8 +145,26 @@ def test_tags_are_the_numbers_of_equations():
     assert one(r"\begin{eqnarray}a &=& b \tag{1}\end{eqnarray}", True) == '#lab.equations([$ a $], [$ = b $], "(1)", );'
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "name"),
+    {
+        "(": "paren.l",
+        ")": "paren.r",
+        "[": "bracket.l",
+        "]": "bracket.r",
+        r"\{": "brace.l",
+        r"\}": "brace.r",
+        "|": "bar.v",
+    }.items(),
+)
+@pytest.mark.parametrize(("command", "size"), {"big": "1.2", "Big": "1.8", "bigg": "2.4", "Bigg": "3.0"}.items())
+def test_a_delimiter_has_the_size_that_tex_gives_it(command, size, delimiter, name):
+    assert one(rf"\{command}{delimiter}") == f"$lr(size: #{size}em, {name})$"
+
+
 def test_an_unreadable_formula_differs_from_an_empty_one():
     assert translate([(r"\nonsense{x}", False), (r"\def\q{1}", False), ("x", False)]) == [None, "", "$x$"]
+    assert one(r"\unicode{x7}") is None  # a bell
 
 
 @pytest.mark.parametrize("word", ["and", "in", "not", "pi", "top", "div", "sign", "subject to"])
