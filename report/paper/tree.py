@@ -254,7 +254,6 @@ class Document:
                 element.replace_with("\n")
         for element in self.soup.find_all(style=PRE_WRAP):
             text = element.get_text()
-            text = text.removeprefix("\n") if element.name == "pre" else text  # as every reader of HTML does
             if "monospace" in element["style"]:
                 source = _verb(text)
             elif re.search("\n|  ", text) and not element.find(True):

@@ -6,12 +6,16 @@ import io
 import re
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import typst
+from bs4 import BeautifulSoup
 from nbformat import v4
 from notebooks import convert, text_of, words
 from PIL import Image
+
+from report.paper.tree import Document
 
 
 def markdown(source, **attachments):
@@ -35,6 +39,238 @@ def picture(kind, colour="red", size=(40, 20)):
 
 def images(reader):
     return [image.image.getpixel((1, 1))[:3] for page in reader.pages for image in page.images]
+
+
+def adapted(html, path=Path("nowhere")):
+    """The HTML for pandoc, with the Typst of an element in place of it, in braces; and the warnings."""
+    warned = []
+    document = Document([(1, "source", [html])], path, lambda message, number: warned.append(message))
+    soup = BeautifulSoup(document.html(), "html.parser")
+    soup.find("pre").decompose()  # the mark of the cell
+    for element in soup.select("[data-typst]"):
+        element.replace_with(f"{{{element['data-typst']}}}")
+    return soup.section.decode_contents(formatter=None).replace(' typst:breakable="false"', ""), warned
+
+
+PNG = f"data:image/png;base64,{base64.b64encode(picture('PNG')).decode()}"
+DOT, DRAWN = f'<img src="{PNG}" alt="A">', 'image("picture-0.png", alt: "A")'
+KEPT, MONO = "white-space: pre-wrap", "white-space: pre-wrap; font-family: monospace"
+COLOUR = "color: red; background-color: #00f"
+
+
+@pytest.mark.parametrize(
+    ("html", "made"),
+    [
+        ('a<b style="display: none">x</b><i style="color: red; display:none">y</i><p hidden>z</p><wbr>b', "ab"),
+        ("<!-- <script> -->a<script>b</script>c", "<!-- <script> -->ac"),
+        ('<input type="checkbox" checked><input type="checkbox">', "\u2611 \u2610 "),
+        ('<p dir="rtl">x</p>', '<p dir="rtl">{#text(dir: rtl)[}x{];}</p>'),
+        ('<div dir="rtl"><p>x</p></div>', '<div dir="rtl">{#text(dir: rtl)[}<p>x</p>{];}</div>'),
+        (r"$x$ \(y\)", '{#lab.formula("x")[$x$];} {#lab.formula("y")[$y$];}'),
+        (r"$$x$$ \[y\]", '{#lab.formula("x")[$ x $];} {#lab.formula("y")[$ y $];}'),
+        (r"\begin{align}c\end{align} \$5 $\def\x{y}$", r'{#lab.formula("\\begin{align}c\\end{align}")[$ c $];} \$5 '),
+        ('<i class="tex2jax_ignore">$y$</i>', '<i class="tex2jax_ignore">$y$</i>'),
+        (f'<p style="{KEPT}">a<br>b</p>', f'<p style="{KEPT}">{{#lab.lines("a\\nb");}}</p>'),
+        (f'<p style="{KEPT}">a  b</p>', f'<p style="{KEPT}">{{#lab.lines("a  b");}}</p>'),
+        (f'<p style="{KEPT}">a b</p>', f'<p style="{KEPT}">a b</p>'),
+        (f'<p style="{KEPT}">a <b>b</b>\nc</p>', f'<p style="{KEPT}">a <b>b</b>\nc</p>'),
+        (f'<pre style="{MONO}">\n\na <b>c</b></pre>', f'<p style="{MONO}">{{#lab.verb("\\na c");}}</p>'),
+        ("<p>a<br>b</p>", "<p>a<br/>b</p>"),
+        ("<tt>a</tt><kbd>b</kbd>", '{#lab.verb("a");}{#lab.verb("b");}'),
+        ("<samp>c</samp><code>d<br>e</code>", '{#lab.verb("c");}{#lab.verb("d\\ne");}'),
+        ("<pre>a</pre><textarea>b</textarea>", '{#lab.output-box("a", lang: "");}{#lab.output-box("b", lang: "");}'),
+        ('<pre class="x language-c">a</pre>', '{#lab.code-box("a", lang: "c");}'),
+        ('<pre><code class="language-c">a\tb</code></pre>', '{#lab.code-box("a   b", lang: "c");}'),
+        ('<i class="language-c"><pre>a</pre></i>', '<i class="language-c">{#lab.code-box("a", lang: "c");}</i>'),
+        ('<font color="red">a</font>', '<font color="red">{#text(fill: rgb("#ff0000"))[}a{];}</font>'),
+        (
+            f'<span style="{COLOUR}">a</span>',
+            f'<span style="{COLOUR}">{{#text(fill: rgb("#ff0000"))[}}{{#highlight(fill: rgb("#0000ff"))[}}'
+            "a{];}{];}</span>",
+        ),
+        (f'<span style="{COLOUR}"><p>a</p></span>', f'<span style="{COLOUR}"><p>a</p></span>'),
+    ],
+)  # fmt: skip
+def test_text_is_written_for_typst_where_pandoc_would_change_it(html, made):
+    assert adapted(html) == (made, [])
+
+
+@pytest.mark.parametrize(
+    ("html", "made"),
+    [
+        (f"<p>{DOT}</p>", f"<p>{{#lab.picture({DRAWN});}}</p>"),
+        (f"<p>{DOT} : b</p>", f"<p>{{#lab.inset({DRAWN});}} {{#box();}}: b</p>"),
+        (f"<p>{DOT}<b>b</b></p>", f"<p>{{#lab.inset({DRAWN});}}<b>b</b></p>"),
+        (f"<div>{DOT} b</div>", f"<div>{{#lab.picture({DRAWN});}} b</div>"),
+        (f'<img src="{PNG}">', '{#lab.picture(image("picture-0.png", alt: "Nobody has described this picture."));}'),
+        ("<svg></svg>", '{#lab.picture(image("picture-0.svg", alt: "Nobody has described this picture."));}'),
+        *((f'<img src="{PNG}" alt="A" {look}>', f"{{#lab.picture({DRAWN[:-1]}, width: {width}));}}")
+          for look, width in (('width="96"', "72pt"), ('width="50%"', "50%"), ('width="9px"', "6.75pt"),
+                              ('style="width: 2.5px" width="9"', "1.875pt"))),
+        *((f'<img src="{PNG}" alt="A" {look}>', f"{{#lab.picture({DRAWN});}}") for look in (
+            'style="max-width: 9px"', 'width="5em"', 'width="auto"',
+        )),
+        *((f"{above}<p><strong>Figure 1:</strong> a</p>",
+           f"<p>{{#lab.captioned(lab.picture({DRAWN}))[}}<strong>Figure 1:</strong> a{{];}}</p>")
+          for above in (DOT, f"<p>{DOT}</p>")),
+        ("<p>b</p><p><strong>Figure 1.</strong> a</p>", "<p>b</p><p><strong>Figure 1.</strong> a</p>"),
+    ],
+)  # fmt: skip
+def test_a_picture_stands_in_its_line_or_by_itself_with_its_width_description_and_caption(html, made):
+    assert adapted(html) == (made, [])
+
+
+@pytest.mark.parametrize(
+    ("html", "made"),
+    [
+        ("<h1>A &para;</h1><h3>B</h3><h5>C</h5><h2>D</h2>", "<h1>B</h1><h2>C</h2><h1>D</h1>"),
+        ("<p>a</p><h2>B</h2><h1>C</h1><h4>D</h4>", "<p>a</p><h1>B</h1><h1>C</h1><h2>D</h2>"),
+        ('<a href="">a</a><a href="b">b</a><a name="c">c</a>', 'a<a href="b">b</a>c'),
+        *((f'{target}<a href="#A-b">c</a>', f'{place}<a href="#place-0">c</a>') for target, place in (
+            ("<h2>A  b</h2>", "<h1>{#[#metadata(none)<place-0>];}A  b</h1>"),
+            ('<table id="A-b"></table>', "{#[#metadata(none)<place-0>];}<table></table>"),
+        )),
+        *((f'<a href="{"a" * length}">b</a>', made)
+          for length, made in ((1999, f'<a href="{"a" * 1999}">b</a>'), (2000, "b"))),
+        ("<p><strong>Abstract.</strong> a</p>", "<p>{#lab.abstract[}<strong>Abstract.</strong> a{];}</p>"),
+        ("<p>a <strong>Abstract.</strong></p>", "<p>a <strong>Abstract.</strong></p>"),
+    ],
+)  # fmt: skip
+def test_headings_begin_at_the_first_level_and_links_lead_to_places(html, made):
+    assert adapted(html) == (made, [])
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [("<p hidden></p><h1>A\n <i>b</i>&para;</h1>", "A b"), ("<h2>A</h2><h1>B</h1>", ""), ("a <h1>B</h1>", "B")],
+)
+def test_the_heading_that_a_report_begins_with_is_its_title(html, title):
+    assert Document([(1, "", [html])], Path("nowhere"), print).title == title
+
+
+NAMED = "<p><strong>Table 1.</strong> a</p>"
+
+
+@pytest.mark.parametrize(
+    ("html", "made"),
+    [
+        (f"{NAMED} <table></table>", " <table><caption><strong>Table 1.</strong> a</caption></table>"),
+        *((f"{NAMED}{other}", f"{NAMED}{other}") for other in (
+            "b<table></table>", "<table><caption></caption></table>", "<ul></ul>",
+        )),
+        *((f'<table{style}><col style="width: 9%"></table>',
+           f'{begin}<table class="widths"{style}><colgroup><col style="width: 9%"/></colgroup></table>{end}')
+          for style, begin, end in (("", "", ""), (' style="font-size: 80%"', "{#lab.sized(7.2pt)[}", "{];}"))),
+        *((f"<table><tr><td {span}>a</table>", f"<table><tbody><tr><td{kept}>a</td></tr></tbody></table>")
+          for span, kept in (("colspan=2 rowspan=0", ' colspan="2"'), ("colspan=x rowspan=99", ' rowspan="99"'),
+                             ("rowspan=100", ""))),
+    ],
+)  # fmt: skip
+def test_a_table_keeps_its_caption_its_widths_and_the_spans_that_typst_knows(html, made):
+    assert adapted(html) == (made, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [("x " * 749 + "x", False), ("x " * 750, True), ("\n".join("x" * 30), False), ("\n".join("x" * 31), True)],
+)
+def test_a_row_that_fits_on_half_a_page_is_not_broken(text, broken):
+    document = Document([(1, "", [f"<table><tr><td>{text}</table>"])], Path("nowhere"), print)
+    assert ("breakable" in document.html()) != broken
+
+
+@pytest.mark.parametrize(
+    ("letters", "look"), [(7, ""), (8, "8pt, turned: false"), (10, "6.2pt, turned: false"), (11, "9pt, turned: true")]
+)
+def test_ten_columns_are_set_in_the_largest_type_in_which_their_words_fit(letters, look):
+    word = "y" * letters
+    made, warned = adapted(f"<table><tr>{'<td>a' * 10}<tr>{f'<td>z {word}' * 10}</table>")
+    assert "".join(re.findall(r"^\{#lab\.sized\((.*)\)\[\}<table>.*</table>\{\];\}$", made)) == look
+    assert warned == ["this table has 10 columns and is printed on a turned page, perhaps in parts"] * ("true" in look)
+    assert "turned: true" not in adapted(f"<ul><li><table><tr>{f'<td>{word}' * 10}</table></ul>")[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "left"), [(1000, []), (1001, ["this table has 1,001 rows: the first 1,000 are printed"])]
+)
+def test_of_a_very_long_table_the_beginning_is_printed(rows, left):
+    made, warned = adapted(f"<table>{'<tr><td>x' * rows}</table>")
+    assert warned == left and made.count("<tr>") == 1000
+    assert made.endswith('{#lab.note("1 rows are left out here.");}') == bool(left)
+
+
+def test_of_a_very_long_word_or_output_the_middle_is_left_out():
+    gap = "\n[... 10 characters of 2,010 are left out here ...]\n"
+    assert adapted("b" * 2000) == ("b" * 2000, [])
+    assert adapted(f"a {'b' * 2010}") == (f"a {'b' * 1000}{gap}{'b' * 1000}", [])
+    assert adapted(f"<code>{'b' * 2010}</code>") == (f'{{#lab.verb("{"b" * 2010}");}}', [])
+    assert "[... 1 characters of 60,001 are left out here ...]" in adapted(f"<pre>{'b' * 60_001}</pre>")[0]
+
+
+NO_PLACE = {
+    False: "paper has no place for <{}>: it is left out",
+    True: "paper has no place for <{}>: a link is printed",
+}
+LONG = "a" * 1999
+
+
+@pytest.mark.parametrize(
+    ("html", "kind", "link"),
+    [
+        ('<iframe src="a&amp;b"></iframe>', "iframe", "a&b"), ('<object data="a"></object>', "object", "a"),
+        ('<video><source src="a"></video>', "video", "a"), (f'<embed src="{LONG}">', "embed", LONG),
+        (f'<embed src="a{LONG}">', "embed", ""), ('<iframe src="data:x"></iframe>', "iframe", ""),
+        ("<audio></audio>", "audio", ""),
+    ],
+)  # fmt: skip
+def test_what_paper_has_no_place_for_is_a_link(html, kind, link):
+    shown = f'<a href="{link}">{link}</a>' if link else "left out"
+    assert adapted(html) == (f"<p>[{kind}: {shown}]</p>", [NO_PLACE[bool(link)].format(kind)])
+
+
+@pytest.mark.parametrize(
+    ("html", "made", "warning"),
+    [
+        (r"$\no{y}$", r'{#lab.verb("\\no{y}");}', r"this formula cannot be read, its source is printed: \no{y}"),
+        ('<img src="//x" alt="A">', '<a href="//x">A</a>', "this picture is on the network, a link is printed: //x"),
+        ('<a href="#b">a</a>', "a", "no heading for the link to #b"),
+        *((f'<img src="{url}" alt="A">', f'{{#lab.missing("No picture: {seen} A");}}',
+           f"no such picture: {seen} (it is not in the notebook's folder)")
+          for url, seen in (("a%20b", "a b"), ("a" * 99, "a" * 99), ("a" * 100, "a" * 60 + "..."))),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_named_in_its_place_and_in_a_warning(html, made, warning):
+    assert adapted(html) == (made, [warning])
+
+
+def test_what_typst_refuses_is_replaced_by_its_source_or_its_name_and_then_the_cell_is_given_up():
+    warned = []
+    document = Document(
+        [(7, "the source", [f"<p>${'x' * 61}$ {DOT}</p>"])], Path("nowhere"), lambda *of: warned.append(of)
+    )
+    formula, image = document.parts()
+    assert not document.replace({}) and document.replace({formula: "too odd"}) and document.parts() == [image]
+    assert document.replace({image: "too old"}) and document.parts() == []
+    assert f'#lab.verb("{"x" * 61}")' in document.html() and '#lab.missing("No picture: data:' in document.html()
+    assert warned == [(f"Typst cannot set {text!r} ({reason}): its source is printed", 7)
+                      for text, reason in (("x" * 60, "too odd"), ("A", "too old"))]  # fmt: skip
+    assert not document.give_up(8, "why") and document.give_up(7, "why") and not document.give_up(7, "why")
+    assert warned[2:] == [("Typst cannot set this cell (why): its source is printed", 7)]
+    assert (
+        "This cell and its outputs cannot be printed: why\n\nthe source" in document.html()
+        and "xx" not in document.html()
+    )
+
+
+@pytest.mark.parametrize(("html", "turned"), [("$$x$$", True), ("<ul><li>$$x$$</ul>", False), ("$x$", False)])
+def test_a_formula_that_is_too_wide_is_turned_once_and_then_named(html, turned):
+    warned = []
+    document = Document([(1, "", [html])], Path("nowhere"), lambda message, _: warned.append(message))
+    assert not document.turn({"y"}) and warned == []
+    assert document.turn({"x"}) == turned and not document.turn({"x"})
+    assert ("#lab.sized(10pt, turned: true)[#lab.formula(" in document.html()) == turned
+    small = "this formula is too wide and set very small: x"
+    assert warned == ["this formula is printed on a turned page: x" if turned else small, small]
 
 
 # ----- as in JupyterLab
@@ -237,12 +473,11 @@ def test_a_formula_wider_than_a_line_is_turned_or_named(tex, turned, warning, ca
     assert caplog.text.count(warning) == 1
 
 
-def test_very_long_text_is_cut_and_says_so():
+def test_very_long_text_and_tables_are_printed_as_far_as_their_limits():
     plain = convert(shown(text_plain="x" * 1_000_000 + "end"))
-    assert "940,003 characters of 1,000,003 are left out here" in text_of(plain) and "end" in text_of(plain)
-    assert "98,000 characters of 100,000 are left out here" in text_of(convert(markdown("y" * 100_000)))
-    rows = "".join(f"<tr><td>{number}</td></tr>" for number in range(1200))
-    assert "200 rows are left out here" in text_of(convert(shown(text_html=f"<table>{rows}</table>")))
+    table = convert(shown(text_html=f"<table>{'<tr><td>x' * 1200}</table>"))
+    assert 5 < len(plain.pages) < 20 and "end" in plain.pages[-1].extract_text()
+    assert 15 < len(table.pages) < 25 and "200 rows are left out here" in table.pages[-1].extract_text()
 
 
 def test_any_number_of_long_words_and_controls_is_printed(caplog):
