@@ -82,6 +82,8 @@ def test_the_arrows_of_the_unrolled_network_go_from_rim_to_rim(drawn):
     assert sorted(found) == sorted([*across, *((f"{a}_{t}", f"{b}_{t}") for a, b in ("xh", "hp") for t in "123T")])
     letters = [np.array(text.get_position()) for text in ax.texts if text.get_text() in ("$U$", "$V$", "$W$")]
     assert all(min(np.hypot(*(letter - (a + b) / 2)) for a, b in arrows) < 0.2 for letter in letters)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert all(left < x - 0.25 and x + 0.25 < right and bottom < y - 0.25 and y + 0.25 < top for x, y in centres)
     dots = [text.get_position() for text in ax.texts if "dots" in text.get_text()]
     free = [
         place for ends in arrows for place, _ in ends if min(np.hypot(*(place - at)) for at in nodes.values()) > 0.26
@@ -179,7 +181,8 @@ def test_the_step_sizes_are_on_both_axes(drawn):
         assert lines(ax) == {"central": ([1e-5, 1e-6], [1e-9, 1e-17])}
     assert labels(axes[0]) == ["central"] and not axes[1].get_legend()
     assert scales(*axes) == [("log", "log")] * 2 and axes[0].get_ylim() == axes[1].get_ylim()
-    assert axes[1].get_xlim()[0] < 1e-300 < axes[0].get_xlim()[0] < 1e-16  # the complex step has no smallest size
+    assert [ax.get_xlim() for ax in axes] == [(3e-17, 0.3), (1e-305, 1e5)]  # the complex step has no smallest size
+    assert axes[1].get_xticks().tolist() == [1e-300, 1e-200, 1e-100, 1]
     assert names(*axes) == [(r"step size $\varepsilon$", name) for name in ("largest relative error", "")]
 
 

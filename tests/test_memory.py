@@ -244,6 +244,14 @@ def test_an_instrument_measures_where_the_results_that_are_stored_were_measured(
     np.testing.assert_equal(instrument(*of), instrument(*of, **usual))
 
 
+def test_with_a_very_large_alphabet_ten_places_are_enough(monkeypatch):
+    of = network(), IDS, np.zeros(7)
+    expected = gradient_by_lag(*of, lags=5, places=10), bits_by_context(*of, longest=3, places=10)
+    monkeypatch.setattr("lab.memory.ROOM", 1)
+    np.testing.assert_allclose(gradient_by_lag(*of, lags=5), expected[0])
+    np.testing.assert_allclose(bits_by_context(*of, longest=3), expected[1])
+
+
 def test_a_large_alphabet_takes_time_and_not_memory():
     params, ids, h = rnn.init_params(4000, hidden_size=3), np.arange(1000), np.zeros(3)
     at_once = 30 * 100 * 4000 * 8  # bytes of the probabilities at 100 places of 30 characters

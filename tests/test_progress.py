@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 from nbformat import v4
 from small import VOCAB, busy_bar, same, train
@@ -194,6 +195,10 @@ def test_the_html_shows_text_as_it_is_and_draws_the_known_part_of_the_curve():
     assert "<script>" not in html and "<b>" not in html and "50% &lt;done&gt;" in html
     (points,) = re.findall(r'points="(.*?)"', html)
     x, y = np.array([point.split(",") for point in points.split()], float).T
+    page = BeautifulSoup(html, "html.parser")
+    assert [element.name for element in page.find_all(True)] == ["pre", "svg", "polyline", "pre"]
+    assert page.get_text() == "50% <done>" + hostile
+    assert all("white-space: pre-wrap" in block["style"] for block in page.find_all("pre"))  # a sample has lines
     assert len(x) <= 200 and (x[0], y[0]) == (0, 0) and 0.48 < x[-1] / progress.WIDTH < 0.5
     assert (np.diff(y) >= 0).all() and y[-1] == pytest.approx(progress.HEIGHT, abs=0.5)
 

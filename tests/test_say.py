@@ -59,8 +59,11 @@ def test_a_place_further_up_gets_the_paragraph():
 
 
 def test_a_place_can_be_written_later(monkeypatch):
-    monkeypatch.setattr(say, "display", lambda paragraph, display_id: display_id)
-    assert say.place() is True  # Jupyter gives a handle only if it is asked for a name
+    monkeypatch.setattr(say, "display", lambda paragraph, display_id: (paragraph.data, display_id))
+    said, asked = say.place()
+    assert (
+        re.fullmatch(r"\*The [\w ]+\.\*", said) and asked is True
+    )  # Jupyter gives a handle only if it is asked for a name
 
 
 def test_texts_of_a_book_are_listed_with_exactly_their_characters():

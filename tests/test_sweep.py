@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import psutil
 import pytest
-from small import IDS, VOCAB, interrupting, train
+from small import IDS, VOCAB, busy_bar, interrupting, train
 
 import rnn_core as rnn
 from lab import training
@@ -22,6 +22,7 @@ from lab.sweep import (
     FEW_STEPS,
     MANY_EPOCHS,
     RECIPES,
+    SHORTEST,
     for_steps,
     held_out_length,
     plan,
@@ -100,7 +101,7 @@ def test_a_recipe_trains_as_it_did_when_its_results_were_measured(way, bits):
 
 
 def test_a_twentieth_of_a_book_is_held_out_and_less_of_a_very_long_one():
-    assert [held_out_length(length) for length in (2_100, 1_169_699, 10**8)] == [105, 58_485, 100_000]
+    assert [held_out_length(length) for length in (SHORTEST, 1_169_699, 10**8)] == [105, 58_485, 100_000]
 
 
 def test_with_a_large_alphabet_less_is_held_out_but_enough_to_measure():
@@ -235,7 +236,16 @@ def test_an_interrupt_ends_all_runs_at_once_and_leaves_no_worker(whom):
 def test_the_bar_of_a_sweep_counts_its_runs_and_estimates_how_long_the_others_take(capsys):
     sweep(SETTINGS, SEEDS, *DATA, hidden_size=8)
     shown = capsys.readouterr().out
-    assert "| 0/4 [" in shown and shown.endswith("\r")
+    assert "| 0/4 [" in shown and "?run/s]" in shown and shown.endswith("\r")
+
+
+def test_a_run_shows_no_bar_of_its_own_and_has_a_hundred_units_if_nothing_else_is_asked_for(monkeypatch, capsys):
+    monkeypatch.setattr("lab.training.bar", busy_bar)
+    outcome = run({**SETTINGS["AdaGrad"], "steps": 2}, 0, *DATA)
+    assert capsys.readouterr().out == "" and outcome.h.shape == (100,)
+    params, _ = prepare(SETTINGS["AdaGrad"], VOCAB.size)
+    np.testing.assert_array_equal(params.flat, rnn.init_params(VOCAB.size, 100, dtype=np.float32).flat)
+    assert params.flat.dtype == np.float32
 
 
 def test_the_first_parameters_can_be_changed_and_the_steps_given():

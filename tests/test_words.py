@@ -42,6 +42,7 @@ def test_the_share_of_distinct_words_ignores_case():
 def test_names_are_capitalised_inside_sentences_and_never_written_small():
     assert main_names(BOOK * 3) == ["Wren", "Oskar"]
     assert main_names(BOOK * 3, count=1) == ["Wren"]
+    assert len(main_names("".join(f"so {letter}nn " * 3 for letter in "ABCDEFGHIJKLMN"))) == 12
     assert main_names("said, Ann. " * 3) == main_names("said Ann. " * 3) == ["Ann"]
     assert main_names("said. Ann " * 3) == main_names("A, Ann " * 3) == main_names("said,Ann " * 3) == []
     assert main_names("漢字 " * 50) == main_names("") == []

@@ -1,6 +1,8 @@
 """The yardsticks: laws of a probability distribution, and texts whose bits are known."""
 
 import bz2
+import lzma
+import re
 import tracemalloc
 from collections import Counter
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import busy_bar
 
 from lab.yardsticks import NGram, compressed_bits_per_character, compressors, lzma_compress
 
@@ -157,6 +160,12 @@ def test_what_an_n_gram_writes_is_drawn_from_its_probabilities():
     assert 150 < uniform.sum() < 250
 
 
+def test_the_counting_has_a_bar_with_its_name(monkeypatch, capsys):
+    monkeypatch.setattr("lab.yardsticks.bar", busy_bar)
+    NGram([0, 1], 2, order=9)
+    assert re.findall(r"Counting n-grams: +\d+%\|\S*\| \d/(\d)", capsys.readouterr().out)[-1] == "2"
+
+
 def test_noise_takes_log2_of_K_bits_and_as_many_choices_as_characters():
     ngram = NGram(NOISE[:3000], 4, order=1)
     assert ngram.bits_per_character(NOISE[3000:]) == pytest.approx(2, abs=0.01)
@@ -211,6 +220,12 @@ def test_a_compressor_is_better_when_it_has_read_the_training_text(compress, blo
     alone = compressed_bits_per_character("", text, compress, block)
     again = compressed_bits_per_character(text, text, compress, block)
     assert 0 < again < 0.7 * alone
+
+
+def test_lzma_looks_back_64_mebibytes():
+    assert lzma.decompress(lzma_compress(b"abc"), memlimit=66 << 20) == b"abc"
+    with pytest.raises(lzma.LZMAError):
+        lzma.decompress(lzma_compress(b"abc"), memlimit=64 << 20)
 
 
 def test_three_compressors_have_read_the_training_text(capsys):

@@ -1,6 +1,9 @@
 """The PDF of a notebook."""
 
+import datetime
 import io
+import itertools
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +24,8 @@ from tqdm import tqdm, trange
 from traitlets.config import Config
 
 from report import show
-from report.paper.exporter import LabReportExporter
+from report.paper import PAPER
+from report.paper.exporter import LabReportExporter, export
 
 PAGES = Path(__file__).with_name("fixtures")
 
@@ -174,8 +178,56 @@ def test_metadata_beats_the_heading_options_beat_metadata_and_parameters_come_la
     made = convert(cell, title="Metadata", papermill={"parameters": {"course": "Parameter"}})
     assert made.metadata.title == "Metadata" and "Heading" not in text_of(made) and "Parameter" in text_of(made)
     assert made.metadata.author is None
+    assert convert(cell, authors={"name": "Ada"}).metadata.author == "Ada"
     made = convert(cell, exporter=LabReportExporter(title="Option", author="Me"), title="Metadata")
     assert (made.metadata.title, made.metadata.author) == ("Option", "Me")
+
+
+def test_the_pdf_of_a_report_is_fit_for_archives_too(monkeypatch, tmp_path):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    pdf = export(notebook(), tmp_path)
+    assert b"pdfuaid" in pdf and b"pdfaid" in pdf
+    assert pypdf.PdfReader(io.BytesIO(pdf)).metadata.creation_date is not None
+    assert "SOURCE_DATE_EPOCH" not in os.environ
+
+
+PLAIN = {
+    **dict.fromkeys(("title", "course", "date"), ""), "authors": [], "made": None,
+    "paper": "a4", "lang": "en", "direction": "ltr",
+}  # fmt: skip
+NO_DATE = "SOURCE_DATE_EPOCH is {!r}, not a number of seconds since 1970: the PDF has no date"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "options", "epoch", "found", "warning"),
+    [
+        ({}, {}, "", {}, None),
+        ({"lang": "en-GB", "paper": "US-Letter", "direction": "rtl"}, {}, "",
+         {"lang": "en-gb", "paper": "us-letter", "direction": "rtl"}, None),
+        ({"authors": ["Ada", {"name": "Bo"}]}, {}, "", {"authors": ["Ada", "Bo"]}, None),
+        ({"authors": ["Ada"], "course": "A"}, {"author": "Me", "course": "B", "paper": "US-Letter"}, "",
+         {"authors": ["Me"], "course": "B", "paper": "us-letter"}, None),
+        ({"title": "A", "papermill": {"parameters": {"title": "B", "author": "Cy", "date": 7}}}, {}, "",
+         {"title": "A", "authors": ["Cy"], "date": "7"}, None),
+        ({"date": "2024-05-06"}, {}, "", {"date": "2024-05-06", "made": datetime.date(2024, 5, 6)}, None),
+        ({"date": "2024-05-06"}, {}, "86400",
+         {"date": "2024-05-06", "made": datetime.datetime(1970, 1, 2, tzinfo=datetime.UTC)}, None),
+        ({"date": "in May"}, {}, "", {"date": "in May"}, None),
+        *(({}, {}, epoch, {}, NO_DATE.format(epoch)) for epoch in ("yesterday", "9" * 20, "9" * 14)),
+        ({"lang": "english"}, {}, "", {}, "lang is 'english', which Typst does not know: en is taken"),
+        ({"paper": "A0"}, {}, "", {}, "paper is 'a0', which Typst does not know: a4 is taken"),
+        ({"direction": "up"}, {}, "", {}, "direction is 'up', which Typst does not know: ltr is taken"),
+        ({"authors": [3, {"name": "Ada"}]}, {}, "", {"authors": ["Ada"]},
+         "the authors in the metadata must be names, but some of [3, {'name': 'Ada'}] are not"),
+    ],
+)  # fmt: skip
+def test_facts_come_from_options_metadata_and_parameters_and_what_cannot_be_used_is_named(
+    metadata, options, epoch, found, warning, monkeypatch
+):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    warned = []
+    assert LabReportExporter(**options).facts(metadata, warned.append) == PLAIN | found
+    assert warned == [warning] * bool(warning)
 
 
 def test_empty_notebook_and_every_script_make_a_page():
@@ -248,11 +300,27 @@ def test_pieces_of_one_stream_are_one_text_and_blank_ones_are_not_printed():
         ({"text/html": "<i>b</i>", "image/png": "AA"}, {}, "<i>b</i>"),
         ({"text/html": "<br>\n", "text/markdown": "*b*"}, {}, "<p><em>b</em></p>\n"),
         ({"text/latex": "$<$"}, {}, "<p>$&lt;$</p>"),
+        ({"application/pdf": "AA"}, {}, '<p><img src="data:application/pdf;base64,AA" alt=""></p>'),
     ],
 )
 def test_of_an_output_the_form_that_says_most_is_shown_with_its_own_width_and_description(data, metadata, html):
     output = v4.new_output("display_data", data=data, metadata=metadata)
     assert pieces(v4.new_code_cell(outputs=[output])) == [html]
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    list(itertools.pairwise([
+        *(PAPER, "text/html", "text/markdown", "text/latex"),
+        *("image/svg+xml", "image/png", "image/jpeg", "application/pdf"),
+    ])),
+)  # fmt: skip
+def test_of_two_forms_the_better_one_is_shown(better, worse):
+    def shown(**data):
+        return pieces(v4.new_code_cell(outputs=[v4.new_output("display_data", data=data)]))
+
+    assert shown(**{better: "AA"}) == shown(**{better: "AA", worse: "AA"}) == shown(**{worse: "AA", better: "AA"})
+    assert shown(**{better: "AA"}) != shown(**{worse: "AA"})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import typst
 from report.paper.formulas import translate
 from report.paper.page import IMPORT, TEMPLATE
 
+SIZES = "tiny scriptsize small normalsize large Large LARGE huge Huge"
+
 
 def one(tex, display=False):
     return translate([(tex, display)])[0]
@@ -85,6 +87,8 @@ def test_what_mathjax_sets_typst_sets(tex, tmp_path):
         (r"\varinjlim_n \varprojlim_n", r"\underset{\longrightarrow}{\lim}_n \underset{\longleftarrow}{\lim}_n"),
         (r"90\degree a\thinspace b \hfill c", r"90^\circ a\, b \quad c"),
         (r"\large x \mathstrut \middle| \hbox{if }", r"x | \text{if }"),
+        (" ".join(rf"\{size} x" for size in SIZES.split()), " x" * 9),
+        (r"\|x\Vert \rVert \lVert", r"\text{‖}x\text{‖} \text{‖} \text{‖}"),
         (r"\S \LaTeX \TeX", r"\text{§} \text{LaTeX} \text{TeX}"),
         (r"{a \over b} \nicefrac12 \dbinom nk \tbinom nk", r"\frac{a}{b} \frac12 \binom nk \binom nk"),
         (r"\smash{y} \vphantom{\sum} \rlap{z} \llap{z} \textcolor{red}{x}", "y z z x"),
@@ -107,6 +111,11 @@ def test_what_pandoc_does_not_know_is_set_as_what_it_does(tex, known):
     ("space", "em"),
     [
         *((r"\!", -0.167), (r"\;", 0.278), (r"\enspace", 0.5), (r"\negthinspace ", -0.167), (r"\thickspace ", 0.278)),
+        *(
+            (rf"\hspace{{1{unit}}}", em)
+            for unit, em in {"ex": 0.43, "px": 0.075, "pc": 1.2, "cm": 2.85, "in": 7.23}.items()
+        ),
+        *((r"\enskip ", 0.5), (r"\hspace{1.5 em}", 1.5), (r"\hspace{- 2em}", -2), (r"\hspace{+.5em}", 0.5)),
         *((r"\hspace{2mm}", 0.57), (r"\hspace*{ .5em }", 0.5), (r"\hspace{-2pt}", -0.2), (r"\hskip 3pt", 0.3)),
         *((r"\kern-2mu ", -0.111), (r"\mkern3mu", 0.167), (r"\mspace{4.5mu}", 0.25)),
     ],

@@ -1,7 +1,6 @@
 """The page around the text: title block, fonts, accessibility, and errors of Typst."""
 
 import io
-import os
 
 import pypdf
 import pytest
@@ -9,43 +8,11 @@ from bs4 import Tag
 from nbformat import v4
 from notebooks import convert, notebook, text_of
 
-from report.paper.exporter import LabReportExporter, export
+from report.paper.exporter import LabReportExporter
 from report.paper.page import make_pdf
 from report.paper.tree import Document
 
 HELLO = v4.new_markdown_cell("Hello.")
-
-
-@pytest.mark.parametrize(
-    ("metadata", "sentence"),
-    [
-        ({"lang": "english"}, "lang is 'english'"),
-        ({"paper": "A0"}, "paper is 'a0'"),
-        ({"authors": [3, {"name": "Ada"}]}, "the authors in the metadata must be names"),
-    ],
-)
-def test_metadata_that_cannot_be_used_is_named_in_a_sentence(metadata, sentence, caplog):
-    assert "Hello." in text_of(convert(HELLO, **metadata))
-    assert sentence in caplog.text
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [{"lang": "en-GB"}, {"paper": "A4"}, {"paper": "US-Letter"}, {"authors": "Ada"}, {"authors": {"name": "Ada"}}],
-)
-def test_metadata_that_can_be_used_is_used(metadata, caplog):
-    assert "Hello." in text_of(convert(HELLO, **metadata))
-    assert not caplog.text
-
-
-def test_an_invalid_date_is_named_and_left_out(monkeypatch, caplog):
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    assert convert(HELLO).metadata.creation_date is None
-    assert "SOURCE_DATE_EPOCH is 'yesterday'" in caplog.text
-
-
-def test_the_name_of_the_paper_may_have_capitals():
-    assert LabReportExporter(paper="US-Letter").paper == "us-letter"
 
 
 def test_characters_that_no_font_has_are_named_once_and_no_others(caplog):
@@ -59,14 +26,6 @@ def test_the_pdf_is_accessible():
     assert b"pdfuaid" in pdf
     root = pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]
     assert root["/MarkInfo"]["/Marked"] and root["/Lang"] == "en"
-
-
-def test_the_pdf_of_a_report_is_fit_for_archives_too(monkeypatch, tmp_path):
-    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    pdf = export(notebook(), tmp_path)
-    assert b"pdfuaid" in pdf and b"pdfaid" in pdf
-    assert pypdf.PdfReader(io.BytesIO(pdf)).metadata.creation_date is not None
-    assert "SOURCE_DATE_EPOCH" not in os.environ
 
 
 def test_a_cell_that_typst_refuses_is_printed_as_its_source(tmp_path):

@@ -103,6 +103,7 @@ def test_text_is_written_for_typst_where_pandoc_would_change_it(html, made):
         (f"<p>{DOT}<b>b</b></p>", f"<p>{{#lab.inset({DRAWN});}}<b>b</b></p>"),
         (f"<div>{DOT} b</div>", f"<div>{{#lab.picture({DRAWN});}} b</div>"),
         (f'<img src="{PNG}">', '{#lab.picture(image("picture-0.png", alt: "Nobody has described this picture."));}'),
+        ('<img src="data:,%3Csvg%3E" alt="A">', f"{{#lab.picture({DRAWN.replace('png', 'svg')});}}"),
         ("<svg></svg>", '{#lab.picture(image("picture-0.svg", alt: "Nobody has described this picture."));}'),
         *((f'<img src="{PNG}" alt="A" {look}>', f"{{#lab.picture({DRAWN[:-1]}, width: {width}));}}")
           for look, width in (('width="96"', "72pt"), ('width="50%"', "50%"), ('width="9px"', "6.75pt"),
@@ -188,6 +189,20 @@ def test_ten_columns_are_set_in_the_largest_type_in_which_their_words_fit(letter
     assert "".join(re.findall(r"^\{#lab\.sized\((.*)\)\[\}<table>.*</table>\{\];\}$", made)) == look
     assert warned == ["this table has 10 columns and is printed on a turned page, perhaps in parts"] * ("true" in look)
     assert "turned: true" not in adapted(f"<ul><li><table><tr>{f'<td>{word}' * 10}</table></ul>")[0]
+
+
+@pytest.mark.parametrize(
+    ("around", "parts"),
+    [
+        ("{}", [[*range(9)], [0, *range(9, 17)], [0, 17]]),  # on turned pages
+        ("<ul><li>{}</ul>", [[*range(5)], [0, *range(5, 9)], [0, *range(9, 13)], [0, *range(13, 17)], [0, 17]]),
+    ],
+)
+def test_a_table_too_wide_for_any_type_is_printed_in_parts_that_begin_with_the_first_column(around, parts):
+    heads, cells = "".join(f"<th>{i}" for i in range(18)), f"<td>{'y' * 20}" * 18
+    made, _ = adapted(around.format(f"<table><tr>{heads}<tr>{cells}</table>"))
+    found = [re.findall(r"<th>(\d+)", table) for table in re.findall("<table>.*?</table>", made)]
+    assert found == [[*map(str, part)] for part in parts]
 
 
 @pytest.mark.parametrize(
