@@ -309,8 +309,9 @@ class Document:
             self.files[name] = content
             others = [node for node in element.parent.contents if node is not element and (node.name or node.strip())]
             place = "inset" if others and element.parent.name not in ("section", "div", "center") else "picture"
-            image = f"image({quote(name)}, alt: {quote(alt or 'Nobody has described this picture.')}{_width(element)})"
-            element.replace_with(_raw(f"#lab.{place}({image});", alt, instead=missing))
+            described = quote(alt or "Nobody has described this picture.")
+            image = f"#lab.{place}({quote(name)}, alt: {described}{_width(element)});"
+            element.replace_with(_raw(image, alt, instead=missing))
         for element in self.soup.select('[data-typst^="#lab.inset("], [data-typst^="#lab.missing("]'):
             # No line begins with a colon, say, not even after a picture as wide as the line: so it is not the first
             if isinstance(after := element.next_sibling, NavigableString) and (text := after.lstrip()):

@@ -8,11 +8,12 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typst
 from bs4 import BeautifulSoup
 from nbformat import v4
-from notebooks import convert, text_of, words
+from notebooks import convert, looks, text_of, words
 from PIL import Image
 
 from report.paper.tree import Document
@@ -53,7 +54,7 @@ def adapted(html, path=Path("nowhere")):
 
 
 PNG = f"data:image/png;base64,{base64.b64encode(picture('PNG')).decode()}"
-DOT, DRAWN = f'<img src="{PNG}" alt="A">', 'image("picture-0.png", alt: "A")'
+DOT, DRAWN = f'<img src="{PNG}" alt="A">', '"picture-0.png", alt: "A"'
 KEPT, MONO = "white-space: pre-wrap", "white-space: pre-wrap; font-family: monospace"
 COLOUR = "color: red; background-color: #00f"
 
@@ -102,10 +103,10 @@ def test_text_is_written_for_typst_where_pandoc_would_change_it(html, made):
         (f"<p>{DOT} : b</p>", f"<p>{{#lab.inset({DRAWN});}} {{#box();}}: b</p>"),
         (f"<p>{DOT}<b>b</b></p>", f"<p>{{#lab.inset({DRAWN});}}<b>b</b></p>"),
         (f"<div>{DOT} b</div>", f"<div>{{#lab.picture({DRAWN});}} b</div>"),
-        (f'<img src="{PNG}">', '{#lab.picture(image("picture-0.png", alt: "Nobody has described this picture."));}'),
+        (f'<img src="{PNG}">', '{#lab.picture("picture-0.png", alt: "Nobody has described this picture.");}'),
         ('<img src="data:,%3Csvg%3E" alt="A">', f"{{#lab.picture({DRAWN.replace('png', 'svg')});}}"),
-        ("<svg></svg>", '{#lab.picture(image("picture-0.svg", alt: "Nobody has described this picture."));}'),
-        *((f'<img src="{PNG}" alt="A" {look}>', f"{{#lab.picture({DRAWN[:-1]}, width: {width}));}}")
+        ("<svg></svg>", '{#lab.picture("picture-0.svg", alt: "Nobody has described this picture.");}'),
+        *((f'<img src="{PNG}" alt="A" {look}>', f"{{#lab.picture({DRAWN}, width: {width});}}")
           for look, width in (('width="96"', "72pt"), ('width="50%"', "50%"), ('width="9px"', "6.75pt"),
                               ('style="width: 2.5px" width="9"', "1.875pt"))),
         *((f'<img src="{PNG}" alt="A" {look}>', f"{{#lab.picture({DRAWN});}}") for look in (
@@ -518,6 +519,23 @@ def test_pictures_are_known_by_their_bytes(kind, tmp_path):
     (tmp_path / "a photo.png").write_bytes(picture(kind, size=(32, 32)))
     made = convert(markdown("![photo](<a photo.png>)"), path=tmp_path)
     assert len(images(made)) == 1
+
+
+@pytest.mark.parametrize(
+    ("html", "share"),
+    [
+        ("<img {} width='50%'>", 0.5),
+        ("<img {} style='width: 156px'>", 0.25),
+        ("<img {} width=5000>", 1),
+        ("text <img {} width='50%'>", 0.5),
+        ("text <img {} width=5000>", 1),
+        ("<table><tr><td><img {0} width=5000></td><td><img {0} width='100%'></td></tr></table>", 0.96),
+    ],
+)
+def test_a_picture_is_as_wide_as_on_the_screen_but_no_wider_than_its_place(html, share, caplog):
+    made = convert(shown(text_html=html.format(f"src='{PNG}'")))
+    dark = (looks(made.stream.getvalue(), ppi=72)[0] < 200).sum(axis=1)
+    assert np.median(dark[dark > 0]) == pytest.approx(share * 468, abs=6) and not caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"<svg><nonsense", picture("PNG")[:60]])
