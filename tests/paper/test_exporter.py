@@ -335,6 +335,12 @@ def test_an_output_that_has_no_form_for_paper_is_named_by_its_kinds(data, says):
     assert f">An output has no form for paper and is left out: {says}<" in shown
 
 
+def test_the_lines_of_code_are_those_that_the_cell_shows():
+    assert pieces(v4.new_code_cell("\n\na\r\n\tb\n"))[0].startswith(
+        '<pre data-typst=\'#lab.code-box("a\\n    b", lang: "python");\'>'
+    )
+
+
 def test_an_error_without_a_traceback_is_named():
     (shown,) = pieces(v4.new_code_cell(outputs=[v4.new_output("error", ename="OSError", evalue="gone")]))
     assert "problem-box" in shown and ">OSError: gone<" in shown

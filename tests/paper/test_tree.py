@@ -200,7 +200,7 @@ def test_ten_columns_are_set_in_the_largest_type_in_which_their_words_fit(letter
     ],
 )
 def test_a_table_too_wide_for_any_type_is_printed_in_parts_that_begin_with_the_first_column(around, parts):
-    heads, cells = "".join(f"<th>{i}" for i in range(18)), f"<td>{'y' * 20}" * 18
+    heads, cells = "".join(f"<th>{i}" for i in range(18)), f"<td>{'y' * 30}" * 18
     made, _ = adapted(around.format(f"<table><tr>{heads}<tr>{cells}</table>"))
     found = [re.findall(r"<th>(\d+)", table) for table in re.findall("<table>.*?</table>", made)]
     assert found == [[*map(str, part)] for part in parts]
@@ -278,7 +278,13 @@ def test_what_typst_refuses_is_replaced_by_its_source_or_its_name_and_then_the_c
     )
 
 
-@pytest.mark.parametrize(("html", "turned"), [("$$x$$", True), ("<ul><li>$$x$$</ul>", False), ("$x$", False)])
+@pytest.mark.parametrize(
+    ("html", "turned"),
+    [
+        ("$$x$$", True), ("$x$", False), ("<ul><li>$$x$$</ul>", False), ("<table><tr><td>$$x$$</table>", False),
+        ("<table><tr><th>$$x$$</table>", False), ("<blockquote>$$x$$</blockquote>", False), ("<dd>$$x$$", False),
+    ],
+)  # fmt: skip
 def test_a_formula_that_is_too_wide_is_turned_once_and_then_named(html, turned):
     warned = []
     document = Document([(1, "", [html])], Path("nowhere"), lambda message, _: warned.append(message))
@@ -514,11 +520,21 @@ def test_attachments_belong_to_their_cell():
     assert images(convert(cell("red"), cell("blue"))) == [(255, 0, 0), (0, 0, 255)]
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "ICO"])
-def test_pictures_are_known_by_their_bytes(kind, tmp_path):
-    (tmp_path / "a photo.png").write_bytes(picture(kind, size=(32, 32)))
-    made = convert(markdown("![photo](<a photo.png>)"), path=tmp_path)
-    assert len(images(made)) == 1
+def test_pictures_are_known_by_their_bytes_and_made_png_where_typst_does_not_read_them(tmp_path):
+    kinds = {"PNG": "png", "JPEG": "jpeg", "GIF": "gif", "WEBP": "webp", "BMP": "png", "TIFF": "png", "ICO": "png"}
+    for number, kind in enumerate(kinds):
+        (tmp_path / f"{kind}.png").write_bytes(picture(kind, colour=(30 * number, 0, 0), size=(32, 32)))
+    source = "".join(f'<img src="{kind}.png">' for kind in kinds)
+    document = Document([(1, "", [source])], tmp_path, print)
+    assert [name.split(".")[1] for name in document.files] == list(kinds.values())
+    assert len(images(convert(shown(text_html=source), path=tmp_path))) == len(kinds)
+
+
+@pytest.mark.parametrize("url", ["a photo.png", "a%20photo.png", "a photo.png#x", "b%20c.png"])
+def test_a_picture_is_found_by_its_name_as_it_is_written_or_in_a_url(url, tmp_path):
+    for name in ("a photo.png", "b%20c.png"):
+        (tmp_path / name).write_bytes(picture("PNG"))
+    assert adapted(f'<img src="{url}" alt="A">', tmp_path) == (f"{{#lab.picture({DRAWN});}}", [])
 
 
 @pytest.mark.parametrize(
