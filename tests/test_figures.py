@@ -59,7 +59,7 @@ def bars(ax):
 
 def test_the_unrolled_network_names_everything_in_equation_1(drawn):
     names = {text.get_text().strip("$") for text in drawn(figures.unrolled)[0].texts}
-    assert {"U", "V", "W", "h_0", "h_1", "h_T", "x_1", "x_T", "p_1", "p_T"} <= names
+    assert names == {"", "U", "V", "W", r"\cdots", "h_0", *(f"{name}_{t}" for name in "xhp" for t in "123T")}
 
 
 def test_the_arrows_of_the_unrolled_network_go_from_rim_to_rim(drawn):
@@ -228,12 +228,14 @@ def test_of_many_epochs_some_are_named_so_that_their_names_do_not_touch(drawn):
     assert all(text.get_text() == f"epoch {1 + round(text.xy[0] / 100)}" for text in close.texts)
 
 
+@pytest.mark.parametrize("loss", [4.0, 0.0])
 @pytest.mark.parametrize("held_out, named", [([(1, 2.0)], ["text held out", "smooth loss"]), ([], ["smooth loss"])])
-def test_without_a_step_done_or_text_held_out_the_smooth_loss_can_be_drawn(drawn, held_out, named):
-    run = Training(None, None, np.array([4.0]), np.array([4.0]), None, None, done=1)
+def test_without_a_step_done_or_text_held_out_or_a_loss_the_smooth_loss_can_be_drawn(drawn, held_out, named, loss):
+    run = Training(None, None, np.array([loss]), np.array([loss]), None, None, done=1)
     whole, close = drawn(figures.smooth_loss, run, 10, 25, held_out=held_out)
     assert labels(close) == named
-    assert all(ax.get_ylim()[0] < 4 < ax.get_ylim()[1] for ax in (whole, close))
+    assert whole.get_ylim()[0] == 0 and all(ax.get_ylim()[0] <= loss < ax.get_ylim()[1] for ax in (whole, close))
+    assert close.get_ylim()[0] < loss
 
 
 def test_models_stand_in_order_and_beside_the_numbers_that_they_keep(drawn):

@@ -129,6 +129,11 @@ def test_an_object_may_hold_the_gradients_beside_their_arrays():
     assert arrays["w"] is W and gradients["w"] is both.dw
 
 
+def test_an_array_beside_itself_is_its_own_gradient():
+    arrays, gradients, left = paired(W, W)
+    assert arrays["params"] is W and gradients["params"] is W and left == []
+
+
 def test_an_object_may_hold_arrays_that_the_other_side_lacks():
     for both in (Model(), {"w": W}), ({"w": W}, Model()):
         assert [list(arrays) for arrays in paired(*both)] == [["w"], ["w"], ["b"]]
