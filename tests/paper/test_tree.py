@@ -259,6 +259,20 @@ def test_what_is_not_there_is_named_in_its_place_and_in_a_warning(html, made, wa
     assert adapted(html) == (made, [warning])
 
 
+LONG_TEXT = "y" * 300
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [('<img src="{}">', "//" + LONG_TEXT), ("${}$", r"\no " + LONG_TEXT), ("$${}$$", LONG_TEXT), ("${}$", LONG_TEXT)],
+)
+def test_a_warning_quotes_the_first_two_hundred_characters(html, text):
+    warned = []
+    document = Document([(1, "", [html.format(text)])], Path("nowhere"), lambda message, _: warned.append(message))
+    document.turn({text})
+    assert [message.split(": ")[1] for message in warned] == [text[:200]]
+
+
 def test_what_typst_refuses_is_replaced_by_its_source_or_its_name_and_then_the_cell_is_given_up():
     warned = []
     document = Document(
