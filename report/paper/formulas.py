@@ -233,8 +233,11 @@ def _hold(tex, held):
         alone = re.sub(rf"\\(begin|end)\{{equation\*?\}}|{TAG}", "", tex).strip() == match[0]
         if (alone and name in ALIGNED) or (bracketed and name not in ALIGNED):
             return match[0].replace("\\", "\0")  # pandoc knows these
-        if name in ALIGNED:
-            return hold(lambda part: part.strip("$").replace('"{"', "#none", 1), _within("cases", body))
+        if name in ALIGNED and "&" in body:
+            first, line_end, more = body.partition(r"\\")
+            first += "&" * ("&" not in first)  # else pandoc would not take them for cases
+            cases = _within("cases", first + line_end + more)
+            return hold(lambda part: part.strip("$").replace('"{"', "#none", 1), cases)
         look = 'delim: #("{", none), align: #left' if name == "cases" else "delim: #none"
         look += ", align: #left" * bool(re.fullmatch(r"\s*\{[l\s]+\}", columns or ""))
         gap = ", column-gap: #1em" * (name == "cases")

@@ -30,6 +30,21 @@ def test_definitions_hold_in_later_formulas_and_print_nothing():
     assert made[3].replace("\u2006", " ") == '$op(#$"arg min"$, limits: #true)_x$'
 
 
+@pytest.mark.parametrize(
+    ("tex", "made"),
+    [
+        (r"\def\f#1#2{#2 #1}\f ab \f{x}{y}", "$b a y x$"),
+        (r"\newcommand\v{q}\v \vec x", "$q arrow(x)$"),
+        (r"\providecommand{\f}[1]{#1#2}\f{a}b", "$a b$"),
+        (r"\renewcommand{\f}[2][k]{#1_{#2}}\f[m]{a}\f b", "$m_a k_b$"),
+        (r"\DeclareMathOperator{\sgn}{sgn}\sgn x", '$"sgn" x$'),
+        (r"\newcommand{\a}{\b}\newcommand{\b}{\c}\newcommand{\c}{x}\a", "$x$"),
+    ],
+)
+def test_a_definition_has_the_arguments_that_it_is_given(tex, made):
+    assert one(tex) == made
+
+
 def test_bars_keep_their_subscripts_beside_them():
     assert (
         one(r"\|x\|_2")
@@ -141,6 +156,35 @@ def test_matrices_and_aligned_rows_keep_their_places():
     )
 
 
+GROUPS = {
+    r"x \begin{array}{ll}a&b\\\hline c&d\end{array}": "$x mat(delim: #none, align: #left, a, b; c, d)$",
+    r"x \begin{array}{lr}a&b\end{array}": "$x mat(delim: #none, a, b)$",
+    r"x \begin{array}{l}a\\b\end{array}": "$x vec(delim: #none, align: #left,a, b)$",
+    r"x \begin{smallmatrix}a&b\end{smallmatrix}": "$x mat(delim: #none, a, b)$",
+    r"x \begin{aligned}[t]a&=b\end{aligned}": "$x cases(delim: #none, a & = b)$",
+    r"x \begin{split}a\\&b\end{split}": "$x cases(delim: #none, a & ,  & b)$",
+    **dict.fromkeys(
+        [rf"x \begin{{{name}}}a\\b\end{{{name}}}" for name in ("gathered", "aligned", "matrix")],
+        "$x vec(delim: #none,a, b)$",
+    ),
+    r"\begin{gathered}a\\b\end{gathered}": "$a\\\nb$",
+    **dict.fromkeys(
+        [r"\left\{\begin{array}{ll}a & b\\c & d\end{array}\right.", r"\begin{cases}a & b\\c & d\end{cases}"],
+        '$mat(delim: #("{", none), align: #left, column-gap: #1em, a, b; c, d)$',
+    ),
+    r"\left(\begin{array}{c}a\\b\end{array}\right)": "$vec(a, b)$",
+    r"\left|\begin{matrix}a&b\end{matrix}\right|": '$mat(delim: "|", a, b)$',
+    r"\left\{\begin{matrix}a&b\end{matrix}\right\}": '$mat(delim: "{", a, b)$',
+    r"\Big[\begin{matrix}a\end{matrix}": "$lr(size: #1.8em, bracket.l) vec(delim: #none,a)$",
+    r"\begin{aligned}a&=b&c&=d\\e&=f\end{aligned}": "$a & = b #h(2em) & c & = d\\\ne & = f$",
+}
+
+
+@pytest.mark.parametrize(("tex", "made"), GROUPS.items())
+def test_rows_are_aligned_and_bracketed_as_tex_does_it(tex, made):
+    assert one(tex) == made
+
+
 def test_what_stands_above_or_below_a_symbol_stays_there():
     assert (
         one(r"\underset{x}{\max} \overset{!}{=}") == "$attach(limits(#$max$), b: #$x$) attach(limits(#$=$), t: #$!$)$"
@@ -152,6 +196,21 @@ def test_tags_are_the_numbers_of_equations():
     rows = one(r"\begin{align}a &= b \tag{1} \\ c &= d \tag{2}\end{align}", True)
     assert rows == '#lab.equations([$ a $], [$ = b $], "(1)", [$ c $], [$ = d $], "(2)", );'
     assert one(r"\begin{eqnarray}a &=& b \tag{1}\end{eqnarray}", True) == '#lab.equations([$ a $], [$ = b $], "(1)", );'
+    assert one(r"x \tag*{A}", True) == '#lab.tagged("(A)")[$ x $];'
+    assert one(r"\begin{equation}x \tag{2}\end{equation}", True) == '#lab.equations([$ x $], [], "(2)", );'
+    rows = one(r"\begin{gather}a \tag{1}\\[2pt] b \notag \\ c\end{gather}", True)
+    assert rows == '#lab.equations([$ a $], [], "(1)", [$ b $], [], "", [$ c $], [], "", );'
+    matrix = one(r"\begin{align}a &= \begin{matrix}1&2\\3&4\end{matrix} \tag{1}\end{align}", True)
+    assert matrix == '#lab.equations([$ a $], [$ = mat(delim: #none, 1, 2; 3, 4) $], "(1)", );'
+    assert one(r"a \tag{1}\\ b\tag{2}", True) == '#lab.equations([$ a $], [], "(1)", [$ b $], [], "(2)", );'
+
+
+@pytest.mark.parametrize(
+    "tex", [r"\begin{equation*}x\end{equation*}", r"\begin{equation}x \nonumber\end{equation}", r"\require{ams}x",
+            r"\begin{displaymath}x\end{displaymath}", r"\begin{math}x\end{math}\notag"]
+)  # fmt: skip
+def test_what_says_nothing_on_paper_is_left_out(tex):
+    assert one(tex, True) == "$ x $"
 
 
 @pytest.mark.parametrize(
@@ -193,4 +252,7 @@ def test_text_in_an_operator_is_text(command, made, word):
 
 def test_formulas_in_text_are_formulas_and_verbatim_text_is_not():
     assert one(r"\text{a $x_1$ b}") == '$upright("a ") x_1 upright(" b")$'
-    assert one(r"\verb|a_b&c|") == '$mono("a_b&c")$'
+    assert one(r"\mbox{a $b$ \$5}") == '$upright("a ") b upright(" $5")$'
+    assert one(r"\verb|a_b&c|") == one(r"\verb*+a_b&c+") == '$mono("a_b&c")$'
+    assert one(r"\verb|{}%$#|") == '$mono("{}%$#")$'
+    assert one("a </script> b") == r"$a < \/ s c r i p t > b$"
