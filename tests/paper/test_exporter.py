@@ -15,6 +15,7 @@ import numpy as np
 import pypdf
 import pytest
 from bs4 import BeautifulSoup
+from jupyter_client import KernelManager
 from matplotlib.animation import FuncAnimation
 from nbconvert.exporters import get_exporter
 from nbformat import v4
@@ -45,6 +46,14 @@ def reader(pdf):
 def test_entry_point_offers_the_exporter():
     assert get_exporter("labreport") is LabReportExporter
     assert LabReportExporter.export_from_notebook == "PDF (lab report)"
+    assert LabReportExporter.output_mimetype == "application/pdf" and LabReportExporter().get_template_names() == []
+
+
+def test_tags_count_and_a_kernel_speaks_in_confidence_if_it_can():
+    config = LabReportExporter().default_config
+    assert config["TagRemovePreprocessor"]["enabled"] and not config["HighlightMagicsPreprocessor"]["enabled"]
+    known = hasattr(KernelManager, "transport_encryption")
+    assert config["KernelManager"] == ({"transport_encryption": "auto"} if known else {})
 
 
 def test_pages_are_a4_numbered_and_headed(reader):
@@ -189,6 +198,9 @@ def test_the_pdf_of_a_report_is_fit_for_archives_too(monkeypatch, tmp_path):
     assert b"pdfuaid" in pdf and b"pdfaid" in pdf
     assert pypdf.PdfReader(io.BytesIO(pdf)).metadata.creation_date is not None
     assert "SOURCE_DATE_EPOCH" not in os.environ
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    made = pypdf.PdfReader(io.BytesIO(export(v4.new_notebook(), tmp_path, author="Ada"))).metadata
+    assert (made.creation_date.year, made.author) == (1970, "Ada")
 
 
 PLAIN = {
@@ -295,6 +307,12 @@ def test_pieces_of_one_stream_are_one_text_and_blank_ones_are_not_printed():
             {"image/png": {"alt": "a&b", "width": 30}},
             '<p><img src="data:image/png;base64,AA" alt="a&amp;b" width="30"></p>',
         ),
+        ({"image/png": "AA"}, {"image/png": None}, '<p><img src="data:image/png;base64,AA" alt=""></p>'),
+        (
+            {"text/html": '<i></i>frames[0] = "data:image/png;base64,AA\\\nBB"'},
+            {},
+            '<p><img src="data:image/png;base64,AABB" alt="A frame."></p><p>The first frame of an animation.</p>',
+        ),
         ({"image/gif": "AA", "text/plain": "x"}, {}, '<p><img src="data:image/gif;base64,AA" alt=""></p>'),
         ({"image/svg+xml": "é"}, {}, '<p><img src="data:image/svg+xml;base64,w6k=" alt=""></p>'),
         ({"text/html": "<i>b</i>", "image/png": "AA"}, {}, "<i>b</i>"),
@@ -341,9 +359,25 @@ def test_the_lines_of_code_are_those_that_the_cell_shows():
     )
 
 
-def test_an_error_without_a_traceback_is_named():
-    (shown,) = pieces(v4.new_code_cell(outputs=[v4.new_output("error", ename="OSError", evalue="gone")]))
-    assert "problem-box" in shown and ">OSError: gone<" in shown
+@pytest.mark.parametrize(("traceback", "shown"), [([], "OSError: gone"), (["a", "\x1b[31mb"], "a\nb")])
+def test_an_error_shows_its_traceback_or_its_name(traceback, shown):
+    error = v4.new_output("error", ename="OSError", evalue="gone", traceback=traceback)
+    (html,) = pieces(v4.new_code_cell(outputs=[error]))
+    assert "problem-box" in html and f">{shown}<" in html
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        (r"$a$ \$5", '<p><code class="math">a</code> <!---->$5</p>\n'),
+        ("$$a<b$$", '<p><code class="math display">a&lt;b</code></p>\n'),
+        (r"\begin{align}a\end{align}", r'<p><code class="math display">\begin{align}a\end{align}</code></p>' + "\n"),
+        ("# A", "<h1>A</h1>\n"),
+        ("```c\n<\n```", '<pre><code class="language-c">&lt;\n</code></pre>\n'),
+    ],
+)
+def test_markdown_becomes_html_with_formulas_as_they_are(source, html):
+    assert pieces(v4.new_markdown_cell(source)) == [html]
 
 
 @pytest.mark.parametrize("name", ["my image.png", "my%20image.png", "a&amp;b.png"])
@@ -390,12 +424,15 @@ def test_a_progress_bar_is_printed_in_its_last_state_or_not_at_all(leave):
     assert shown.count("outer") == leave and ("3/3" in shown) == leave
 
 
+AGAIN = "Run all cells and export again."
+
+
 @pytest.mark.parametrize(
     ("counts", "outputs", "sentence"),
     [
         ([1, 2, 3], [], ""),
-        ([1, None, 3], [], "1 of 3 cells has not run"),
-        ([None, None, None], [], "3 of 3 cells have not run"),
+        ([1, None, 3], [], f"1 of 3 cells has not run: its results are missing. {AGAIN}"),
+        ([None, None, None], [], f"3 of 3 cells have not run: their results are missing. {AGAIN}"),
         ([None, None, None], [v4.new_output("stream", text="7")], ""),  # the counts were taken away
     ],
 )
@@ -406,6 +443,14 @@ def test_cells_that_have_not_run_are_named_in_a_warning_and_on_the_page(counts, 
     assert bool(sentence) == ("not run" in text) == ("not run" in caplog.text)
 
 
+def test_code_is_in_the_language_of_the_notebook(monkeypatch):
+    seen = []
+    monkeypatch.setattr(LabReportExporter, "pieces", lambda self, cell, language: seen.append(language) or [])
+    convert(v4.new_code_cell("x"))
+    convert(v4.new_code_cell("x"), language_info={"name": "R"})
+    assert seen == ["python", "R"]
+
+
 def test_cells_that_the_export_itself_runs_are_not_missed(caplog):
     exporter = LabReportExporter(config=Config({"ExecutePreprocessor": {"enabled": True}}))
     assert "42" in text_of(convert(v4.new_code_cell("print(6 * 7)"), exporter=exporter))
@@ -414,6 +459,8 @@ def test_cells_that_the_export_itself_runs_are_not_missed(caplog):
 
 def test_a_notebook_that_takes_gigabytes_says_so(monkeypatch, caplog):
     monkeypatch.setattr("report.paper.exporter.MANY", 2)
+    convert(*[v4.new_markdown_cell("Hi.")] * 2)
+    assert not caplog.text
     assert text_of(convert(*[v4.new_markdown_cell("Hi.")] * 4)).count("Hi.") == 4
     assert "notebook: 4 cells take some 2 GB of memory: with less, export parts" in caplog.text
 
@@ -448,9 +495,9 @@ def test_a_picture_or_a_heading_that_is_not_there_is_named(caplog):
 
 def test_a_broken_picture_is_named_on_the_page(caplog):
     output = v4.new_output("display_data", data={"image/png": "AAAA"})
-    made = convert(v4.new_markdown_cell("Before."), v4.new_code_cell("bad", outputs=[output]))
+    made = convert(v4.new_markdown_cell("Before."), v4.new_code_cell(f" {LONG}", outputs=[output]))
     assert "Before." in text_of(made) and "No picture: data:image/png;base64,AAAA" in text_of(made)
-    assert "cell 2 ('bad'): no such picture" in caplog.text
+    assert f"cell 2 ({LONG[:40]!r}): no such picture" in caplog.text
 
 
 if __name__ == "__main__":
