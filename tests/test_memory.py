@@ -161,6 +161,7 @@ def test_a_latch_is_saturated_and_small_weights_are_not():
 
 def test_quartiles_are_those_of_the_places():
     low, median, high = gradient_by_lag(network(), IDS, np.zeros(7), lags=5, places=20)
+    assert len(low) == len(median) == len(high) == 6
     assert (low <= median).all() and (median <= high).all() and (low[1:] < high[1:]).all()
     np.testing.assert_array_equal([low[0], median[0], high[0]], 1)
 
