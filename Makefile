@@ -54,7 +54,7 @@ bench: .venv/ready  ## measure the speed beside other libraries (those of the ex
 	$(BIN)/python benchmarks/minute.py
 	$(BIN)/python benchmarks/readme.py
 
-long: .venv/ready  ## make the experiments that are too long for the notebook (over half an hour); a part: make long PARTS=reset
+long: .venv/ready  ## make the experiments that are too long for the notebook (two hours); a part: make long PARTS=reset
 	$(BIN)/python benchmarks/training.py $(PARTS)
 
 clean:  ## remove the environment and all that was built

@@ -613,8 +613,8 @@ class AdaGrad:
     eta : float
         The learning rate.
     g2 : float
-        The initial value. With 1e-8, which only prevents division by zero, each number moves by eta in the first
-        step, however small its gradient is.
+        The initial value. With 1e-8, which only prevents division by zero, a number whose gradient is 0.001 moves in
+        the first step as far as one whose gradient is 1: by eta.
     """
 
     def __init__(self, eta=0.1, g2=1e-8):

@@ -1,6 +1,6 @@
 """The experiments that are too long for the notebook, in parts: `make long`.
 
-    python benchmarks/training.py                  all parts, over half an hour on two cores
+    python benchmarks/training.py                  all parts, about two hours on two cores
     python benchmarks/training.py reset lengths    these two
 
 The result of every run is in lab/measured/training.json as soon as the run ends, with its setting, its seed and the
@@ -121,6 +121,11 @@ PARTS = {  # for each way to train: the arguments of `lab.sweep.run` and, under 
         f"{name}, {deviation}": {**SETTINGS[name], "steps": 10_000, "first": partial(resize, U=deviation)}
         for name in ("AdaGrad 0.1, G from 10", "Adam 0.001, scaled", "Adam 0.002, cosine, orthogonal")
         for deviation in (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    },
+    # What is left of the gain of a large first U after three epochs?
+    "U-later": {
+        name: {**SETTINGS[name], "steps": THREE_EPOCHS, "first": partial(resize, U=1.0)}
+        for name in ("AdaGrad 0.1, G from 10", "Adam 0.002, cosine, orthogonal")
     },
     # What do gates bring a network with as many parameters?
     "gates": {

@@ -75,6 +75,12 @@ def quotation(text, longest=80):
     return found[0] if found else None
 
 
+def capital_share(text):
+    """The share of capitals among the letters that follow a full stop, ! or ? and a space; 0 if there are none."""
+    found = re.findall(r"[.!?]\s+([^\W\d_])", text)
+    return sum(map(str.isupper, found)) / len(found) if found else 0.0
+
+
 def near_miss(text, known, least=5):
     """The first word that is one letter away from a word of `known`, and not in it.
 

@@ -138,8 +138,8 @@ def ways(short, long, caption):
         ]
         for name in dict.fromkeys([*short, *long])
     ]
-    header = ["Way to train", "Short run", "Long run", "Its characters (millions)"]
-    return table(header, rows, caption, align="lrrr", widths=[50, 16, 16, 18])
+    header = ["Way to train", "Short run", "Long run", "Characters read (millions)"]
+    return table(header, rows, caption, align="lrrr", widths=[56, 14, 14, 16])
 
 
 def _unbroken(name):
@@ -176,12 +176,12 @@ def full_length(runs, caption):
 
 
 def temperatures(choices, texts, quality, perplexity, caption):
-    """What is drawn at several temperatures.
+    """What is drawn at several temperatures, and from several nuclei.
 
     Parameters
     ----------
     choices : list of dict
-        The arguments of `rnn_core.synthesize`: one temperature each.
+        Arguments of `rnn_core.synthesize`: {"temperature": 0.5} or {"top_p": 0.9}.
     texts : list of str
     quality : list of (float, float)
         The shares of different words and of words of the training part.
@@ -192,18 +192,19 @@ def temperatures(choices, texts, quality, perplexity, caption):
     -------
     report.show.Shown
     """
+    symbols = {"temperature": "\u03c4", "top_p": "p"}
     rows = [
         [
-            *(str(value) for value in choice.values()),
+            " ".join(f"{symbols[name]} = {value}" for name, value in choice.items()),
             f"{different:.0%}",
             f"{known:.0%}",
             f"{surprise:.1f}",
-            verbatim(text[:80].replace("\n", "\u00b6")),
+            verbatim(text[:70].replace("\n", "\u00b6")),
         ]
         for choice, text, (different, known), surprise in zip(choices, texts, quality, perplexity, strict=False)
     ]
-    header = ["\u03c4", "Different", "Known", "Perplexity", "How it begins"]
-    return table(header, rows, caption, align="rrrrl", widths=[4, 8, 9, 9, 70], size=83)
+    header = ["\u03c4 or p", "Different", "Known", "Perplexity", "How it begins"]
+    return table(header, rows, caption, align="lrrrl", widths=[8, 9, 8, 10, 65], size=83)
 
 
 def speed(turns, caption, K=79, dtype="float32"):

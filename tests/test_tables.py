@@ -76,7 +76,7 @@ def test_ways_have_short_and_long_runs_where_there_are_some():
     long = {"both": {"bits": [1.9], "characters": 3_333_600}, "long": {"bits": [1.8], "characters": 211_000_000}}
     shown = tables.ways({"short": [2.0, 2.2], "both": [2.5]}, long, "Table 1. A caption.")
     assert rows(shown) == [
-        ["Way to train", "Short run", "Long run", "Its characters (millions)"],
+        ["Way to train", "Short run", "Long run", "Characters read (millions)"],
         ["short", "2.100\xa0±\xa00.141", "", ""],
         ["both", "2.500\xa0±\xa00.000", "1.900\xa0±\xa00.000", "3.3"],
         ["long", "", "1.800\xa0±\xa00.000", "211.0"],
@@ -116,11 +116,15 @@ def test_full_length_runs_have_their_smooth_loss_at_the_end_as_well():
     assert row == ["B\xa0=\xa016", "1,000", "2.5", "40.00\xa0±\xa00.00", "41.00\xa0±\xa00.00", "2.500\xa0±\xa00.000"]
 
 
-def test_temperatures_are_shown_with_the_beginning_of_their_text():
-    shown = tables.temperatures([{"temperature": 0.5}], ["a\nb" * 99], [(0.25, np.float64(0.9))], [3.14], "Table 1. C.")
-    heading, row = rows(shown)
-    assert heading == ["\u03c4", "Different", "Known", "Perplexity", "How it begins"]
-    assert row[:4] == ["0.5", "25%", "90%", "3.1"] and row[4] == ("a\u00b6b" * 99)[:80]
+def test_what_is_drawn_at_a_temperature_or_from_a_nucleus_is_shown_with_its_beginning():
+    quality = [(0.25, np.float64(0.9)), (0.5, 0.75)]
+    shown = tables.temperatures(
+        [{"temperature": 0.5}, {"top_p": 0.3}], ["a\nb" * 99, "c"], quality, [3.14, 7], "Table 1. C."
+    )
+    heading, *drawn = rows(shown)
+    assert heading == ["\u03c4 or p", "Different", "Known", "Perplexity", "How it begins"]
+    assert drawn[0] == ["\u03c4 = 0.5", "25%", "90%", "3.1", ("a\u00b6b" * 99)[:70]]
+    assert drawn[1] == ["p = 0.3", "50%", "75%", "7.0", "c"]
 
 
 @pytest.mark.parametrize(("values", "shown"), [([1.0, 3.0], "2.00\xa0±\xa01.41"), ([2.0], "2.00\xa0±\xa00.00")])

@@ -96,6 +96,14 @@ def test_a_quotation_is_closed_in_its_line(text, found):
     assert found_in.quotation(text) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("He ran. She sat! they slept? I left.", 2 / 3), ('"Go!" he said. 7 of them', 0), ("a.b", 0), ("Ja.\nÅ", 1)],
+)
+def test_capitals_are_counted_where_a_sentence_begins(text, share):
+    assert found_in.capital_share(text) == pytest.approx(share)
+
+
 @pytest.mark.parametrize("miss", ["thare", "ther", "theere", "Thxere"])
 def test_a_near_miss_is_one_letter_from_a_word(miss):
     assert found_in.near_miss(f"the quickly {miss}", KNOWN, least=4) == (miss, "there")
