@@ -75,6 +75,7 @@ KNOWN = r"""
 CLASS = re.compile(rf"\\math(rel|bin|op|ord)\s*\{{\s*{TEXT}\s*\}}")
 CLASSES = {"rel": 'class("relation", #{})', "bin": 'class("binary", #{})', "op": "op(#{}, limits: #true)", "ord": "#{}"}
 ROWS = r"\\begin\{((?:align|equation|gather|eqnarray|multline|flalign)\*?)\}(.*)\\end\{\1\}"
+WHOLE = r"(?s:\\begin\{(\w+\*?)\}.*?\\end\{\1\})"
 ALIGNED = ("aligned", "split", "gathered")
 INNER = re.compile(
     r"\\begin\{(aligned|split|gathered|cases|(?:small)?matrix|array)\}(?:\[\w\])?(\s*\{[lcr|\s]+\})?"
@@ -82,15 +83,15 @@ INNER = re.compile(
     re.S,
 )
 CASES = re.compile(
-    r"(?:\\left\\\{|\\begin\{cases\})\s*\\begin\{(aligned|matrix|array)\}(?:\{[lcr|\s]+\})?((?:(?!\\begin).)*?)\\end\{\1\}"
-    r"\s*(?:\\right\.|\\end\{cases\})",
+    r"(?:\\left\\\{|\\begin\{cases\})\s*\\begin\{(aligned|split|gathered|matrix|array)\}(?:\{[lcr|\s]+\})?"
+    r"((?:(?!\\begin).)*?)\\end\{\1\}\s*(?:\\right\.|\\end\{cases\})",
     re.S,
 )
 PAIRS = re.compile(r"(?<=\\begin\{al)(ign(?:ed|\*)?\}(?:(?!\\begin).)*?)(?=\\end\{align)", re.S)
 TAG = r"\\tag\*?\{([^}]*)\}"
 UNNUMBERED = r"\\(?:nonumber|notag)(?![A-Za-z])"
-# In Typst: an ampersand and bars without the spaces of a relation, as in TeX, and the names of delimiters that grow.
-AND, BAR, BARS = r'class("normal", \&)', 'class("normal", bar.v)', 'class("normal", bar.v.double)'
+# In Typst: the end of a row, an ampersand and bars without the spaces of a relation, and delimiters that grow.
+BREAK, AND, BAR, BARS = "\\\n", r'class("normal", \&)', 'class("normal", bar.v)', 'class("normal", bar.v.double)'
 DELIMITERS = {"(": "paren.l", ")": "paren.r", "[": "bracket.l", "]": "bracket.r", "{": "brace.l", "}": "brace.r"}
 DELIMITERS["|"] = "bar.v"
 
@@ -195,6 +196,9 @@ def _prepare(tex, macros):
     tex = re.sub(r"\\require\{\w+\}|\\(?:begin|end)\{(?:subequations|displaymath|math)\}", "", tex)
     tex = re.sub(r"\\(?:eq)?ref\{([^}]*)\}", r"\\text{(\1)}", tex)
     tex = re.sub(r"\\(begin|end)\{dcases\}", r"\\\1{cases}", tex)
+    for name, bar in (("v", "|"), ("V", r"\Vert")):  # pandoc writes both with "||", which Typst refuses
+        tex = tex.replace(rf"\begin{{{name}matrix}}", rf"\left{bar}\begin{{matrix}}")
+        tex = tex.replace(rf"\end{{{name}matrix}}", rf"\end{{matrix}}\right{bar} ")
     tex = PLAIN.sub(lambda m: _within(m[1], m[2]), tex)
     tex = OVER.sub(_over, SWITCH.sub(r"\\math\1{\2}", tex))
     tex = CASES.sub(r"\\begin{cases}\2\\end{cases}", tex)
@@ -233,11 +237,13 @@ def _hold(tex, held):
         alone = re.sub(rf"\\(begin|end)\{{equation\*?\}}|{TAG}", "", tex).strip() == match[0]
         if (alone and name in ALIGNED) or (bracketed and name not in ALIGNED):
             return match[0].replace("\\", "\0")  # pandoc knows these
-        if name in ALIGNED and "&" in body:
-            first, line_end, more = body.partition(r"\\")
-            first += "&" * ("&" not in first)  # else pandoc would not take them for cases
-            cases = _within("cases", first + line_end + more)
-            return hold(lambda part: part.strip("$").replace('"{"', "#none", 1), cases)
+        if name in ALIGNED:
+
+            def write(part):
+                stack = "cases" if "&" in part else "vec"  # the second sets its rows in the middle
+                return f"{stack}(delim: #none, {part.strip('$').rstrip(BREAK + ' ').replace(BREAK, ', ')})"
+
+            return hold(write, _within(name, body))
         look = 'delim: #("{", none), align: #left' if name == "cases" else "delim: #none"
         look += ", align: #left" * bool(re.fullmatch(r"\s*\{[l\s]+\}", columns or ""))
         gap = ", column-gap: #1em" * (name == "cases")
@@ -267,16 +273,15 @@ def _plan(tex, display):
     """What is to be written: Typst as it is, and (TeX, display) to be translated."""
     tags = re.findall(TAG, tex)
     if not tags:
-        tex = re.sub(rf"^\s*\\begin\{{equation\*?\}}|\\end\{{equation\*?\}}\s*$|{UNNUMBERED}", "", tex)
-        if r"\\" in re.sub(rf"(?s)\\begin.*\\end|{GROUP}", "", tex):
+        tex = re.sub(rf"\\(?:begin|end)\{{equation\*?\}}|{UNNUMBERED}", "", tex)
+        if r"\\" in re.sub(f"{WHOLE}|{GROUP}", "", tex):
             tex = _within("gathered", tex)
         return [(tex, display)] if tex.strip(" \n{}") else []
     math = re.fullmatch(ROWS, tex.strip(), re.S)
     if len(tags) == 1 and not math:
         return [f"#lab.tagged({quote(f'({tags[0]})')})[", (re.sub(TAG, "", tex), True), "];"]
     plan = ["#lab.equations("]
-    inner = r"(?s)\\begin\{(\w+\*?)\}.*?\\end\{\1\}"
-    body = re.sub(inner, lambda m: m[0].replace(r"\\", "\0"), math[2] if math else tex)
+    body = re.sub(WHOLE, lambda m: m[0].replace(r"\\", "\0"), math[2] if math else tex)
     for row in re.split(r"\\\\(?:\[[^]]*\])?", body):
         number = "".join(f"({tag})" for tag in re.findall(TAG, row))
         left, _, right = re.sub(f"{TAG}|{UNNUMBERED}", "", row).replace("\0", r"\\").partition("&")

@@ -98,6 +98,10 @@ def test_what_mathjax_sets_typst_sets(tex, tmp_path):
             r"\matrix{a & {b}\cr c & d} \pmatrix{X}",
             r"\begin{matrix}a & {b}\\ c & d\end{matrix} \begin{pmatrix}X\end{pmatrix}",
         ),
+        (r"\begin{vmatrix}a & b\end{vmatrix}c", r"\left|\begin{matrix}a & b\end{matrix}\right|c"),
+        (r"\begin{Vmatrix}a & b\end{Vmatrix}c", r"\left\|\begin{matrix}a & b\end{matrix}\right\| c"),
+        (r"\left\{\begin{split}a\end{split}\right.", r"\begin{cases}a\end{cases}"),
+        (r"\begin{equation}a\end{equation}.", "a."),
         (r"a \left/ b \right. \left. c \right/", r"a \left. / b \right. \left. c / \right."),
         (r"\varinjlim_n \varprojlim_n", r"\underset{\longrightarrow}{\lim}_n \underset{\longleftarrow}{\lim}_n"),
         (r"90\degree a\thinspace b \hfill c", r"90^\circ a\, b \quad c"),
@@ -147,6 +151,7 @@ def test_matrices_and_aligned_rows_keep_their_places():
     matrix = r"\begin{matrix}1&2\\3&4\end{matrix}"
     assert one(f"A = {matrix}") == "$A = mat(delim: #none, 1, 2; 3, 4)$"
     assert one(rf"A = \left[{matrix}\right]") == '$A = mat(delim: "[", 1, 2; 3, 4)$'
+    assert one(rf"{matrix} \\ {matrix}") == "$mat(delim: #none, 1, 2; 3, 4)\\\nmat(delim: #none, 1, 2; 3, 4)$"
     rows = r"a &= \left[\begin{matrix}1\\2\end{matrix}\right]"
     assert (
         one(rf"L = \begin{{aligned}}{rows}\end{{aligned}}") == '$L = cases(delim: #none, a & = mat(delim: "[", 1; 2))$'
@@ -162,11 +167,13 @@ GROUPS = {
     r"x \begin{array}{l}a\\b\end{array}": "$x vec(delim: #none, align: #left,a, b)$",
     r"x \begin{smallmatrix}a&b\end{smallmatrix}": "$x mat(delim: #none, a, b)$",
     r"x \begin{aligned}[t]a&=b\end{aligned}": "$x cases(delim: #none, a & = b)$",
-    r"x \begin{split}a\\&b\end{split}": "$x cases(delim: #none, a & ,  & b)$",
+    r"x \begin{split}a\\&b\end{split}": "$x cases(delim: #none, a,  & b)$",
+    r"x \begin{matrix}a\\b\end{matrix}": "$x vec(delim: #none,a, b)$",
     **dict.fromkeys(
-        [rf"x \begin{{{name}}}a\\b\end{{{name}}}" for name in ("gathered", "aligned", "matrix")],
-        "$x vec(delim: #none,a, b)$",
+        [rf"x \begin{{{name}}}a\\b\\ \end{{{name}}}" for name in ("gathered", "aligned")],
+        "$x vec(delim: #none, a, b)$",
     ),
+    r"x \begin{aligned}a&=b&c&=d\end{aligned}": "$x cases(delim: #none, a & = b #h(2em) & c & = d)$",
     r"\begin{gathered}a\\b\end{gathered}": "$a\\\nb$",
     **dict.fromkeys(
         [r"\left\{\begin{array}{ll}a & b\\c & d\end{array}\right.", r"\begin{cases}a & b\\c & d\end{cases}"],
