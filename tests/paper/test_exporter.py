@@ -296,6 +296,9 @@ def test_printed_text_is_what_a_terminal_shows_in_the_end(text, seen):
 def test_pieces_of_one_stream_are_one_text_and_blank_ones_are_not_printed():
     parts = [("stdout", "1%"), ("stdout", "\r2%"), ("stderr", "careful"), ("stdout", " \n\n"), ("stderr", "\r\r")]
     assert printed(*parts) == ["2%", "careful"]
+    outputs = [v4.new_output("stream", name=name, text=text) for name, text in parts]
+    boxes = [re.search(r"#lab\.(\w+)-box", piece)[1] for piece in pieces(v4.new_code_cell(outputs=outputs))]
+    assert boxes == ["output", "problem"]
 
 
 @pytest.mark.parametrize(
