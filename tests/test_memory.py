@@ -157,6 +157,9 @@ def test_a_latch_is_saturated_and_small_weights_are_not():
     latch.W[:] = np.diag([5, 0.1])
     assert saturation(latch, IDS, np.ones(2)) == 0.5
     assert saturation(network(sigma=0.01), IDS, np.zeros(7)) == 0
+    params, h = network(sigma=1), np.zeros(7)
+    states = rnn.forward(params, IDS[:-1], IDS[1:], h).h[1:]
+    assert saturation(params, IDS, h) == pytest.approx((np.abs(states) > 0.9).mean())
 
 
 def test_quartiles_are_those_of_the_places():
