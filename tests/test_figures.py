@@ -6,6 +6,7 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 
 from lab.training import Training
@@ -32,6 +33,8 @@ def drawn(monkeypatch):
             box = name.get_window_extent()
             assert fig.bbox.x0 <= box.x0 and box.x1 <= fig.bbox.x1, name
             assert fig.bbox.y0 <= box.y0 and box.y1 <= fig.bbox.y1, name
+        above = max(ax.bbox.y1 for ax in fig.axes)  # where no data can be
+        assert all(legend.get_window_extent().y0 >= above for legend in fig.legends)
         return fig.axes
 
     with plt.rc_context():
@@ -83,7 +86,8 @@ def test_the_arrows_of_the_unrolled_network_go_from_rim_to_rim(drawn):
     letters = [np.array(text.get_position()) for text in ax.texts if text.get_text() in ("$U$", "$V$", "$W$")]
     assert all(min(np.hypot(*(letter - (a + b) / 2)) for a, b in arrows) < 0.2 for letter in letters)
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    assert all(left < x - 0.25 and x + 0.25 < right and bottom < y - 0.25 and y + 0.25 < top for x, y in centres)
+    (low, down), (high, up) = np.min(centres, axis=0) - 0.25, np.max(centres, axis=0) + 0.25
+    assert low - 1 < left < low and high < right < high + 1 and down - 0.5 < bottom < down and up < top < up + 0.5
     dots = [text.get_position() for text in ax.texts if "dots" in text.get_text()]
     free = [
         place for ends in arrows for place, _ in ends if min(np.hypot(*(place - at)) for at in nodes.values()) > 0.26
@@ -252,7 +256,9 @@ def test_models_stand_in_order_and_beside_the_numbers_that_they_keep(drawn):
     networks = [(4000, [2.4, 2.6]), (9000, [2.0])]
     left, right = drawn(figures.models, {"uniform": 6.0, "6-gram": 1.7}, {"the RNN": 2.5}, networks, every, pruned)
     assert list(bars(left).items()) == [("uniform", 6.0), ("the RNN", 2.5), ("6-gram", 1.7)]
-    assert len({patch.get_facecolor() for patch in left.patches}) == 2
+    first, own, last = (patch.get_facecolor() for patch in left.patches)
+    assert first == last != own == to_rgba(right.containers[0].lines[0].get_color())
+    assert all(text.get_clip_on() for text in right.texts)  # those of points beyond the axes are not drawn
     assert lines(right)["n-grams"] == ([79, 2079], [4.4, 3.4])
     assert lines(right)["the frequent ones"] == ([1570], [3.5])
     (network,) = right.containers

@@ -153,7 +153,7 @@ def paired(params, gradients, same=False):
     slopes, left = _matched(arrays, gradients, same)
     if not slopes or (_holds_nothing_else(params) and not same and len(slopes) < len(arrays)):
         lacking = next(name for name in arrays if name not in slopes)
-        given = named(gradients, "gradients")
+        given = named(gradients)
         having, other = "params", "gradients"
         if not _holds_nothing_else(params) and _holds_nothing_else(gradients):
             lacking, having, other = next(iter(given)), other, having

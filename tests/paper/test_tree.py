@@ -16,7 +16,7 @@ from nbformat import v4
 from notebooks import convert, looks, text_of, words
 from PIL import Image
 
-from report.paper.tree import Document
+from report.paper.tree import Document, box
 
 
 def markdown(source, **attachments):
@@ -49,6 +49,7 @@ def adapted(html, path=Path("nowhere")):
     soup = BeautifulSoup(document.html(), "html.parser")
     soup.find("pre").decompose()  # the mark of the cell
     for element in soup.select("[data-typst]"):
+        assert element.name == ("pre" if "-box(" in element["data-typst"] else element.name) in ("pre", "code")
         element.replace_with(f"{{{element['data-typst']}}}")
     return soup.section.decode_contents(formatter=None).replace(' typst:breakable="false"', ""), warned
 
@@ -213,6 +214,15 @@ def test_of_a_very_long_table_the_beginning_is_printed(rows, left):
     made, warned = adapted(f"<table>{'<tr><td>x' * rows}</table>")
     assert warned == left and made.count("<tr>") == 1000
     assert made.endswith('{#lab.note("1 rows are left out here.");}') == bool(left)
+
+
+def test_a_block_of_text_has_the_lines_of_any_machine():
+    made = box("code", "\n\ta\r\nb\n", "c")
+    assert (made.name, made["data-typst"], made.get_text()) == (
+        "pre",
+        '#lab.code-box("    a\\nb", lang: "c");',
+        "    a\nb",
+    )
 
 
 def test_of_a_very_long_word_or_output_the_middle_is_left_out():
