@@ -283,6 +283,7 @@ def printed(*parts):
         "\x1b[31mred\x1b[0m \x1b[?25l": "red",
         "one\ntwo\x1b[Aover\nnew": "oneover\nnew",
         "one\ntwo\r\x1b[2A\x1b[K1": "1\ntwo",
+        "1\n2\n3\x1b[Aa\x1b[0Ab": "1 b\n2a\n3",
         "abcdef\b\b\x1b[K": "abcd",
         "abcdef\b\b\b\x1b[1K": "    ef",
         "abcdef\x1b[2Kg": "      g",
@@ -465,7 +466,7 @@ def test_a_notebook_that_takes_gigabytes_says_so(monkeypatch, caplog):
     convert(*[v4.new_markdown_cell("Hi.")] * 2)
     assert not caplog.text
     assert text_of(convert(*[v4.new_markdown_cell("Hi.")] * 4)).count("Hi.") == 4
-    assert "notebook: 4 cells take some 2 GB of memory: with less, export parts" in caplog.text
+    assert caplog.messages == ["notebook: 4 cells take some 2 GB of memory: with less, export parts"]
 
 
 def test_an_animation_is_printed_as_its_first_frame():
