@@ -282,7 +282,8 @@ class _Renderer(IPythonRenderer):
 
 
 def _markdown(source):
-    return MarkdownWithMath(renderer=_Renderer(escape=False)).render(source)
+    made = MarkdownWithMath(renderer=_Renderer(escape=False)).render(source)
+    return made.replace("\\<!---->$", "<!---->$")  # MathJax's sign for a dollar, which Markdown takes for a backslash
 
 
 def _attach(source, attachments):

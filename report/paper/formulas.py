@@ -29,7 +29,7 @@ REWRITTEN = {
     **dict.fromkeys([r"\|", r"\Vert", r"\lVert", r"\rVert"], r"\text{‖}"),
     **dict.fromkeys([rf"\{size}" for size in SIZES], ""),
     r"\&": r"\text{\&}",
-    r"\cr": r"\\",
+    **dict.fromkeys([r"\cr", r"\newline"], r"\\"),
     r"\S": r"\text{§}",
     r"\hfill": r"\quad ",
     r"\mathstrut": "",
@@ -179,6 +179,7 @@ def _prepare(tex, macros):
         command, star, inner, bare, number, default, places, body = match.groups()
         if command == "DeclareMathOperator":
             body = rf"{{\operatorname{star}{body}}}"
+        body = re.sub(r"\\[A-Za-z]+(?=#)", r"\g<0> ", body)  # else its name would go on with the argument
         optional = r"(?:\[([^]]*)\])?" * (default is not None)
         count = int(number or len(places) // 2) - bool(optional)
         macros[inner or bare] = (optional + ARGUMENT * count, default, body)
@@ -195,6 +196,7 @@ def _prepare(tex, macros):
                 tex = re.sub(re.escape(name) + "(?![A-Za-z])" + pattern, fill, tex)
     tex = re.sub(r"\\require\{\w+\}|\\(?:begin|end)\{(?:subequations|displaymath|math)\}", "", tex)
     tex = re.sub(r"\\(?:eq)?ref\{([^}]*)\}", r"\\text{(\1)}", tex)
+    tex = re.sub(r"(\\tag\*?)\s+(\w|\{[^}]*\})", lambda m: f"{m[1]}{{{m[2].strip('{}')}}}", tex)
     tex = re.sub(r"\\(begin|end)\{dcases\}", r"\\\1{cases}", tex)
     for name, bar in (("v", "|"), ("V", r"\Vert")):  # pandoc writes both with "||", which Typst refuses
         tex = tex.replace(rf"\begin{{{name}matrix}}", rf"\left{bar}\begin{{matrix}}")
