@@ -45,7 +45,7 @@ MATH = re.compile(
 LIMIT, ROWS, LETTERS = 60_000, 1000, 2000
 # Points: the width of the text, upright and turned, and sizes of type to try for a table; a letter's width over those.
 ROOM, TURNED, SIZES, LETTER, INSET = 468, 714, (9, 8, 7, 6.2), 0.55, 10
-LONG_WORD = 20  # letters, after which a table may break a word, as in the template
+UNBROKEN, LONG_WORD = 32, 20  # letters: the template breaks a word of so many, which then has room for so many
 
 
 def box(kind, text, language=""):
@@ -480,7 +480,7 @@ def _width(element):
 
 
 def _longest_word(cell):
-    return min(LONG_WORD, max(map(len, cell.get_text().split()), default=0))
+    return max((len(word) if len(word) < UNBROKEN else LONG_WORD for word in cell.get_text().split()), default=0)
 
 
 def _columns(table, group):

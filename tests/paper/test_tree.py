@@ -201,10 +201,22 @@ def test_ten_columns_are_set_in_the_largest_type_in_which_their_words_fit(letter
     ],
 )
 def test_a_table_too_wide_for_any_type_is_printed_in_parts_that_begin_with_the_first_column(around, parts):
-    heads, cells = "".join(f"<th>{i}" for i in range(18)), f"<td>{'y' * 30}" * 18
+    heads, cells = "".join(f"<th>{i}" for i in range(18)), f"<td>{'y' * 40}" * 18
     made, _ = adapted(around.format(f"<table><tr>{heads}<tr>{cells}</table>"))
     found = [re.findall(r"<th>(\d+)", table) for table in re.findall("<table>.*?</table>", made)]
     assert found == [[*map(str, part)] for part in parts]
+
+
+@pytest.mark.parametrize(("letters", "size"), [(31, ["8pt"]), (32, [])])
+def test_a_word_in_a_table_has_room_for_all_its_letters_unless_it_may_be_broken(letters, size):
+    word = "y" * letters
+    made, _ = adapted(f"<table><tr>{'<td>' * 3}<tr>{f'<td>{word}' * 3}</table>")
+    assert re.findall(r"sized\((\w+)", made) == size
+
+
+def test_a_word_wider_than_its_column_takes_no_other_with_it():
+    row = "".join(f"<td>aa {letter * 14}" for letter in "nnnnnmnnnnnn")
+    assert "aa m" not in text_of(convert(shown(text_html=f"<table><tr>{row}<tr>{row}</table>")))
 
 
 @pytest.mark.parametrize(
@@ -336,7 +348,7 @@ def test_characters_stay_what_they_are():
 
 
 def test_dollars_outside_formulas_stay():
-    assert "costs $5 and $6" in text_of(convert(markdown(r"costs \$5 and \$6")))
+    assert "costs $5, $6 and $7" in text_of(convert(markdown(r"costs \$5, \$6 and \\$7")))
 
 
 def test_formulas_are_found_in_html_but_not_in_code_or_where_they_are_to_be_ignored():
@@ -486,6 +498,7 @@ ROW = " & ".join(f"a_{{{number}}}^{{name}}" for number in range(24))
     "tex",
     [
         f"$$x = {SUM}$$",
+        rf"$$\log x = {SUM}$$",
         f"$$x = {SUM[: SUM.index(' + ', 350)]}$$",
         f"$$x = {SUM} \\tag{{7}}$$",
         rf"\begin{{align}}x &= {SUM} \\ &= 2\end{{align}}",
