@@ -26,7 +26,7 @@ from pathlib import Path
 GOAL = 0.93
 LOOKS = set(
     "alpha bbox_to_anchor capsize color colour columnspacing ecolor elinewidth facecolor edgecolor figsize fontsize ha "
-    "handlelength height height_ratios labelsize linestyle linewidth lw markersize nbins ncols rasterized shrinkA "
+    "handlelength height height_ratios labelsize linestyle linewidth lw markersize nbins ncols pad rasterized shrinkA "
     "shrinkB size textcoords va width_ratios widths xytext zorder".split()
 )
 

@@ -154,6 +154,7 @@ def test_the_start_has_the_curves_of_one_seed_and_a_point_for_every_run(drawn):
     assert 45.5 < left.get_ylim()[1] < 47 and right.xaxis.get_major_formatter()(0.9) == "90%"
     assert lines(right) == {"reset": ([0.9, 0.7], [2.5, 2.4]), "G from 10": ([0.2, 0.1], [2.3, 2.2])}
     assert labels(left) == ["reset", "G from 10"]
+    assert len({line.get_marker() for line in right.lines}) == 2  # in grey, too, they differ
     assert len({line.get_color() for line in right.lines}) == 2 and curve.get_color() == right.lines[0].get_color()
 
 
@@ -258,7 +259,7 @@ def test_models_stand_in_order_and_beside_the_numbers_that_they_keep(drawn):
     assert list(bars(left).items()) == [("uniform", 6.0), ("the RNN", 2.5), ("6-gram", 1.7)]
     first, own, last = (patch.get_facecolor() for patch in left.patches)
     assert first == last != own == to_rgba(right.containers[0].lines[0].get_color())
-    assert all(text.get_clip_on() for text in right.texts)  # those of points beyond the axes are not drawn
+    assert all(text.get_clip_box() for text in right.texts)  # those of points beyond the axes are not drawn
     assert lines(right)["n-grams"] == ([79, 2079], [4.4, 3.4])
     assert lines(right)["the frequent ones"] == ([1570], [3.5])
     (network,) = right.containers

@@ -203,6 +203,11 @@ def test_the_html_shows_text_as_it_is_and_draws_the_known_part_of_the_curve():
     assert (np.diff(y) >= 0).all() and y[-1] == pytest.approx(progress.HEIGHT, abs=0.5)
 
 
+def test_a_curve_is_drawn_to_its_last_value():
+    (points,) = re.findall(r'points="(.*?)"', bar_html("", View("", np.r_[np.ones(999), 0], "")))
+    assert [float(point.split(",")[1]) for point in points.split()] == [0] * 199 + [progress.HEIGHT]
+
+
 @pytest.mark.parametrize("curve", [np.full(3, np.nan), np.full(3, 2.0), np.ones(1)], ids=["unknown", "flat", "short"])
 def test_a_curve_may_be_unknown_or_flat_or_short(curve):
     html = bar_html("", View("", curve, ""))
