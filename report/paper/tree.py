@@ -332,7 +332,7 @@ class Document:
     def titles(self):
         """Remove the title, and let the other headings begin at the first level and skip none."""
         first = next((e for e in self.soup.find_all(True) if e.name != "section" and not _is_comment(e)), None)
-        if first and first.name == "h1":
+        if first and first.name == "h1" and not first.select('[data-typst^="#lab.formula"]'):  # no plain text
             self.title = " ".join(first.get_text().replace("\u00b6", "").split())
             first.name, first.contents = "title", []
         heads = self.soup.find_all(re.compile("^h[1-6]$"))

@@ -145,7 +145,12 @@ def test_headings_begin_at_the_first_level_and_links_lead_to_places(html, made):
 
 @pytest.mark.parametrize(
     ("html", "title"),
-    [("<p hidden></p><h1>A\n <i>b</i>&para;</h1>", "A b"), ("<h2>A</h2><h1>B</h1>", ""), ("a <h1>B</h1>", "B")],
+    [
+        ("<p hidden></p><h1>A\n <i>b</i>&para;</h1>", "A b"),
+        ("<h2>A</h2><h1>B</h1>", ""),
+        ("a <h1>B</h1>", "B"),
+        ("<h1>$B$</h1>", ""),
+    ],
 )
 def test_the_heading_that_a_report_begins_with_is_its_title(html, title):
     assert Document([(1, "", [html])], Path("nowhere"), print).title == title
