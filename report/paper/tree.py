@@ -104,7 +104,10 @@ def _foreign(source):
         for name in ("data-typst", "data-instead", "data-cell"):  # these are for this file alone to use
             del element[name]
     for svg in body.select("svg:not(svg svg)"):
-        svg.replace_with(_image(svg))
+        unseen = re.search(
+            r"(?<!-)(width|height):\s*0(px)?\s*(;|$)", svg.get("style") or ""
+        )  # as symbols for others are
+        svg.decompose() if unseen else svg.replace_with(_image(svg))
     return list(body.contents)
 
 

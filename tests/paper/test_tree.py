@@ -107,6 +107,7 @@ def test_text_is_written_for_typst_where_pandoc_would_change_it(html, made):
         (f'<img src="{PNG}">', '{#lab.picture("picture-0.png", alt: "Nobody has described this picture.");}'),
         ('<img src="data:,%3Csvg%3E" alt="A">', f"{{#lab.picture({DRAWN.replace('png', 'svg')});}}"),
         ("<svg></svg>", '{#lab.picture("picture-0.svg", alt: "Nobody has described this picture.");}'),
+        *((f'<svg style="{look}"></svg>', "") for look in ("position: absolute; width: 0; color: red", "height:0px")),
         *((f'<img src="{PNG}" alt="A" {look}>', f"{{#lab.picture({DRAWN}, width: {width});}}")
           for look, width in (('width="96"', "72pt"), ('width="50%"', "50%"), ('width="9px"', "6.75pt"),
                               ('style="width: 2.5px" width="9"', "1.875pt"))),
@@ -360,6 +361,13 @@ def test_formulas_are_found_in_html_but_not_in_code_or_where_they_are_to_be_igno
     table = '<table><tr><td>$x^2$</td><td class="mathjax_ignore">$y$</td><td><code>$z$</code></td></tr></table>'
     text = text_of(convert(shown(text_html=table)))
     assert "$x" not in text and "$y$" in text and "$z$" in text
+
+
+def test_the_cells_of_a_matrix_in_a_sentence_are_as_large_as_its_words():
+    sizes = {}
+    made = convert(markdown(r"so $\begin{pmatrix}a & 2\end{pmatrix}$ and $\begin{cases}3\\4\end{cases}$"))
+    made.pages[0].extract_text(visitor_text=lambda text, *look: sizes.update({text.strip(): look[-1]}))
+    assert {sizes[text] for text in ("so", "2", "3", "4")} == {10}
 
 
 def test_a_formula_that_cannot_be_set_is_printed_as_its_source(caplog):
