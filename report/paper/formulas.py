@@ -194,7 +194,7 @@ def _prepare(tex, macros):
             if name in tex:
                 fill = lambda m, body=body, default=default: _fill(body, m.groups(default))  # noqa: E731
                 tex = re.sub(re.escape(name) + "(?![A-Za-z])" + pattern, fill, tex)
-    tex = re.sub(r"\\require\{\w+\}|\\(?:begin|end)\{(?:subequations|displaymath|math)\}", "", tex)
+    tex = re.sub(r"\\require\{\w+\}|\\label\s*\{[^}]*\}|\\(?:begin|end)\{(?:subequations|displaymath|math)\}", "", tex)
     tex = re.sub(r"\\(?:eq)?ref\{([^}]*)\}", r"\\text{(\1)}", tex)
     tex = re.sub(r"(\\tag\*?)\s+(\w|\{[^}]*\})", lambda m: f"{m[1]}{{{m[2].strip('{}')}}}", tex)
     tex = re.sub(r"\\(begin|end)\{dcases\}", r"\\\1{cases}", tex)

@@ -218,6 +218,7 @@ def test_tags_are_the_numbers_of_equations():
 
 @pytest.mark.parametrize(
     "tex", [r"\begin{equation*}x\end{equation*}", r"\begin{equation}x \nonumber\end{equation}", r"\require{ams}x",
+            r"x \label{eq:1}",
             r"\begin{displaymath}x\end{displaymath}", r"\begin{math}x\end{math}\notag"]
 )  # fmt: skip
 def test_what_says_nothing_on_paper_is_left_out(tex):
