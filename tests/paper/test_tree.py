@@ -64,7 +64,8 @@ COLOUR = "color: red; background-color: #00f"
     ("html", "made"),
     [
         ('a<b style="display: none">x</b><i style="color: red; display:none">y</i><p hidden>z</p><wbr>b', "ab"),
-        ("<!-- <script> -->a<script>b</script>c", "<!-- <script> -->ac"),
+        ("<!-- <script> -->a<script>b</script>c<script>d", "<!-- <script> -->ac"),
+        ('<b data-typst="c" data-instead="d" data-cell="e">a</b>', "<b>a</b>"),
         ('<input type="checkbox" checked><input type="checkbox">', "\u2611 \u2610 "),
         ('<p dir="rtl">x</p>', '<p dir="rtl">{#text(dir: rtl)[}x{];}</p>'),
         ('<div dir="rtl"><p>x</p></div>', '<div dir="rtl">{#text(dir: rtl)[}<p>x</p>{];}</div>'),
