@@ -279,6 +279,7 @@ def test_what_paper_has_no_place_for_is_a_link(html, kind, link):
         (r"$\no{y}$", r'{#lab.verb("\\no{y}");}', r"this formula cannot be read, its source is printed: \no{y}"),
         ('<img src="//x" alt="A">', '<a href="//x">A</a>', "this picture is on the network, a link is printed: //x"),
         ('<a href="#b">a</a>', "a", "no heading for the link to #b"),
+        ('<section><a href="#b">a</a></section>', "<section>a</section>", "no heading for the link to #b"),
         *((f'<img src="{url}" alt="A">', f'{{#lab.missing("No picture: {seen} A");}}',
            f"no such picture: {seen} (it is not in the notebook's folder)")
           for url, seen in (("a%20b", "a b"), ("a" * 99, "a" * 99), ("a" * 100, "a" * 60 + "..."))),
