@@ -203,7 +203,6 @@ def _prepare(tex, macros):
         tex = tex.replace(rf"\end{{{name}matrix}}", rf"\end{{matrix}}\right{bar} ")
     tex = PLAIN.sub(lambda m: _within(m[1], m[2]), tex)
     tex = OVER.sub(_over, SWITCH.sub(r"\\math\1{\2}", tex))
-    tex = CASES.sub(r"\\begin{cases}\2\\end{cases}", tex)
     # amsmath sets the pairs of columns of an align apart; Typst needs to be told.
     return PAIRS.sub(lambda m: r"\\".join(re.sub("(&[^&]*)&", r"\1\\qquad &", row) for row in m[1].split(r"\\")), tex)
 
@@ -254,7 +253,7 @@ def _hold(tex, held):
         return hold(write, _within("pmatrix", body.replace(r"\hline", "")))
 
     tex = SPACE.sub(space, tex)
-    while (new := INNER.sub(rows, tex)) != tex:
+    while (new := INNER.sub(rows, CASES.sub(r"\\begin{cases}\2\\end{cases}", tex))) != tex:
         tex = new
     tex = tex.replace("\0", "\\")
     for command, place in ((r"\\underset", "b"), (r"\\(?:overset|stackrel)", "t")):

@@ -183,6 +183,9 @@ GROUPS = {
         [r"\left\{\begin{array}{ll}a & b\\c & d\end{array}\right.", r"\begin{cases}a & b\\c & d\end{cases}"],
         '$mat(delim: #("{", none), align: #left, column-gap: #1em, a, b; c, d)$',
     ),
+    r"\left\{\begin{array}{l}\left(\begin{array}{c}a\\b\end{array}\right)\\c\end{array}\right.": (
+        '$vec(delim: #("{", none), align: #left,vec(a, b), c)$'
+    ),
     r"\left(\begin{array}{c}a\\b\end{array}\right)": "$vec(a, b)$",
     r"\left|\begin{matrix}a&b\end{matrix}\right|": '$mat(delim: "|", a, b)$',
     r"\left\{\begin{matrix}a&b\end{matrix}\right\}": '$mat(delim: "{", a, b)$',
