@@ -404,8 +404,7 @@ class Document:
 
     def fit(self, table, rows):
         """Choose a size of type in which a table's words fit, if need be on a turned page; else print it in parts."""
-        columns = itertools.zip_longest(*([_longest_word(cell) for cell in row] for row in rows), fillvalue=0)
-        words = [LETTER * max(column) for column in columns]
+        words = _widths(rows)
         inside = table.find_parent(INSIDE)
         looks = [(size, room) for room in ([ROOM] if inside else [ROOM, TURNED]) for size in SIZES]
         need = lambda words, size: size * sum(words) + INSET * len(words)  # noqa: E731
@@ -413,8 +412,8 @@ class Document:
         if room == TURNED:
             self.say(f"this table has {len(words)} columns and is printed on a turned page, perhaps in parts", table)
         parts = [table]
-        if need(words, size) > room and not table.find(colspan=True, rowspan=True):
-            groups = [[0]]
+        if need(words, size) > room:
+            words, groups = _widths(_without_spans(rows)), [[0]]
             for i in range(1, len(words)):
                 if need([words[j] for j in [*groups[-1], i]], size) > room:
                     groups.append([0])
@@ -484,6 +483,32 @@ def _width(element):
 
 def _longest_word(cell):
     return max((len(word) if len(word) < UNBROKEN else LONG_WORD for word in cell.get_text().split()), default=0)
+
+
+def _widths(rows):
+    """The width of the longest word of each column, in sizes of type."""
+    columns = itertools.zip_longest(*([_longest_word(cell) for cell in row] for row in rows), fillvalue=0)
+    return [LETTER * max(column) for column in columns]
+
+
+def _without_spans(rows):
+    """Let no cell of a table span several columns or rows any more: empty cells follow it, and stand below it."""
+    made, below = [], {}  # by column: how many more rows a cell above takes
+    for row in filter(None, rows):
+        line, empty, cells = row[0].parent, Tag(name=row[0].name), []
+        while row or below.get(len(cells)):
+            if taken := below.get(len(cells)):
+                below[len(cells)] = taken - 1
+                cells.append(copy.copy(empty))
+            else:
+                cell = row.pop(0)
+                width, height = (int(cell.attrs.pop(name, 1)) for name in ("colspan", "rowspan"))
+                below |= dict.fromkeys(range(len(cells), len(cells) + width), height - 1)
+                cells += [cell, *(copy.copy(empty) for _ in range(width - 1))]
+        line.clear()
+        line.extend(cells)
+        made.append(cells)
+    return made
 
 
 def _columns(table, group):

@@ -214,6 +214,16 @@ def test_a_table_too_wide_for_any_type_is_printed_in_parts_that_begin_with_the_f
     assert found == [[*map(str, part)] for part in parts]
 
 
+def test_in_a_table_in_parts_a_cell_stands_over_the_first_of_those_that_it_spanned():
+    heads = "<th rowspan=2>i" + "".join(f"<th colspan=2>{letter}" for letter in "abcdefghi")
+    cells = "".join(f"<td>{i}" for i in range(19)) + "<tr>" + ("<td>" + "y" * 40) * 19
+    made, _ = adapted(f"<table><tr>{heads}<tr>{'<th>x<th>z' * 9}<tr>{cells}</table>")
+    first, *_ = parts = re.findall("<table>.*?</table>", made)
+    rows = [re.findall("<t[hd]>(.*?)</t", row) for row in re.findall("<tr>.*?</tr>", first)]
+    assert len(parts) == 3 and "span=" not in made
+    assert rows[:3] == [["i", "a", "", "b", "", "c", "", "d", ""], ["", *"xzxzxzxz"], [*map(str, range(9))]]
+
+
 @pytest.mark.parametrize(("letters", "size"), [(31, ["8pt"]), (32, [])])
 def test_a_word_in_a_table_has_room_for_all_its_letters_unless_it_may_be_broken(letters, size):
     word = "y" * letters
