@@ -129,6 +129,7 @@ def test_memory_has_a_panel_for_each_question(drawn):
     assert right.lines[0].get_xydata().tolist() == pytest.approx(np.array([[5, 2.4], [25, 2.2]]))
     np.testing.assert_allclose(errors(right)[0][0], [[5, 2.4 - 0.1 * 2**0.5], [5, 2.4 + 0.1 * 2**0.5]])
     assert scales(left, middle, right) == [("log", "linear"), ("linear", "log"), ("log", "linear")]
+    assert left.xaxis.get_transform().base == right.xaxis.get_transform().base == 2
     assert middle.get_ylim() == (1e-5, 2)
     assert names(left, middle, right) == [
         ("characters seen", BITS), ("lag $k$ (characters)", "gradient left"), ("length $T$ of a sequence", BITS),

@@ -122,6 +122,10 @@ def test_context_helps_as_far_back_as_the_network_looks_and_no_further(steps):
     np.testing.assert_allclose(bits[steps:], read(params, ids).bits.mean(), atol=0.01)
 
 
+def test_a_text_with_one_place_has_bits_by_context_too():
+    assert bits_by_context(delay(1), BINARY[:6], np.zeros(2), longest=5).shape == (5,)
+
+
 def test_bits_by_place_are_the_means_over_first_second_and_later_letters():
     text = ". one a two-b"
     bits = np.arange(1, len(text))  # of the character at each place but the first

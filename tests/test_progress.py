@@ -177,7 +177,7 @@ def test_a_kernel_that_does_not_count_its_messages_shows_bars_too(kernel):
     kernel.pre_run_cell(None)
     kernel.publish = lambda data, transient, update: kernel.history.append(data)
     assert list(busy_bar(range(3))) == [0, 1, 2]
-    assert "3/3" in kernel.history[-2]["text/plain"] and kernel.history[-1] == {}
+    assert "3/3" in (last := kernel.history[-2]["text/plain"]) and "█" in last and kernel.history[-1] == {}
 
 
 def test_a_bar_that_an_error_or_an_interrupt_ends_is_gone_at_once(kernel):

@@ -100,6 +100,8 @@ def test_the_most_surprising_characters_come_first_in_their_places():
     shown = tables.surprises("ab\ncd", [1.0, 9.0, 2.0, 5.0], ["xy", "b ", "c", "\nq"], "Table 1. C.", count=2, before=2)
     heading = ["It has read", "There follows", "It expected", "Bits"]
     assert rows(shown) == [heading, ["ab", "\u00b6", "b\u2423", "9.0"], ["\u00b6c", "d", "\u00b6q", "5.0"]]
+    many = rows(tables.surprises("x" * 50, [1.0] * 49, "y" * 49, "Table 1. C."))
+    assert len(many) == 1 + 10 and many[1][0] == "x" and many[10][0] == "x" * 10
 
 
 def test_samples_stand_in_one_line_with_their_line_breaks_marked():

@@ -104,7 +104,7 @@ def test_capitals_are_counted_where_a_sentence_begins(text, share):
     assert found_in.capital_share(text) == pytest.approx(share)
 
 
-@pytest.mark.parametrize("miss", ["thare", "ther", "theere", "Thxere"])
+@pytest.mark.parametrize("miss", ["thare", "ther", "tere", "theere", "Thxere"])
 def test_a_near_miss_is_one_letter_from_a_word(miss):
     assert found_in.near_miss(f"the quickly {miss}", KNOWN, least=4) == (miss, "there")
 
