@@ -153,7 +153,7 @@ def test_what_an_n_gram_writes_is_drawn_from_its_probabilities():
     rule = np.tile([0, 0, 1, 1], 500)  # needs two characters
     ngram = NGram(rule, 2, order=3)
     assert ngram.bits_per_character(ngram.write(200, [0, 0], order=3)) < 0.2
-    np.testing.assert_array_equal(ngram.write(50, [0, 0], 3, seed=1), ngram.write(50, [0, 0], 3, seed=1))
+    np.testing.assert_array_equal(ngram.write(50, [0, 0], 3, seed=0), ngram.write(50, [0, 0], 3))
     first = [ngram.write(1, [0, 1], 3, seed)[0] for seed in range(50)]
     assert np.mean(first) > 0.8  # all of a prompt as long as the context counts
     uniform = ngram.write(400, [0], order=0)
@@ -203,15 +203,15 @@ def test_a_tiny_text_has_only_the_orders_that_fit_into_it(train):
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="not -1"):
+    with pytest.raises(ValueError, match=r"^order must be 0 .*not -1"):
         NGram([0, 1], 2, order=-1)
-    with pytest.raises(IndexError, match="from 0 to 1, these are from 0 to 2"):
+    with pytest.raises(IndexError, match=r"^NGram: .*from 0 to 1, these are from 0 to 2"):
         NGram([0, 2], 2)
     with pytest.raises(IndexError, match="are from -1"):
         NGram([0, 1], 2).perplexity([-1, 0])
-    with pytest.raises(ValueError, match="two or more"):
+    with pytest.raises(ValueError, match=r"^A text of .*two or more"):
         NGram([0, 1], 2).bits_per_character([0])
-    with pytest.raises(ValueError, match="nothing to measure"):
+    with pytest.raises(ValueError, match=r"^No text .*nothing to measure"):
         compressed_bits_per_character("some text", "", lzma_compress)
 
 
