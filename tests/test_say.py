@@ -29,11 +29,15 @@ def test_where_nothing_is_to_be_said_no_paragraph_is_shown(said):
     assert said == []
 
 
+def test_every_name_that_is_offered_exists():
+    exec("from report.say import *", {})
+
+
 def test_a_false_claim_fails_the_report_that_ships_and_names_the_sentence():
     shipped = say.SHIPPED | {"book": f"data/{say.SHIPPED['book']}"}
     assert say.settings(**shipped)
     assert say.claim(True, "It is so.") == "It is so."
-    with pytest.raises(AssertionError, match=r"claim of the report does not hold: 'It is so\.'"):
+    with pytest.raises(AssertionError, match=r"^This claim of the report does not hold: 'It is so\.'"):
         say.claim(False, "It is so.")
     assert not say.settings(**shipped | {"seed": 1})
     assert say.claim(False, "It is so.") == ""
