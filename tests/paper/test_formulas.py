@@ -216,6 +216,10 @@ def test_tags_are_the_numbers_of_equations():
     assert rows == '#lab.equations([$ a $], [], "(1)", [$ b $], [], "", [$ c $], [], "", );'
     matrix = one(r"\begin{align}a &= \begin{matrix}1&2\\3&4\end{matrix} \tag{1}\end{align}", True)
     assert matrix == '#lab.equations([$ a $], [$ = mat(delim: #none, 1, 2; 3, 4) $], "(1)", );'
+    rows = one(
+        r"\begin{align}a &= \left(\begin{matrix}1\\2\end{matrix}\right) \tag{1} \\ b &= c \tag{2}\end{align}", True
+    )
+    assert rows == '#lab.equations([$ a $], [$ = vec(1, 2) $], "(1)", [$ b $], [$ = c $], "(2)", );'
     assert one(r"a \tag{1}\\ b\tag{2}", True) == '#lab.equations([$ a $], [], "(1)", [$ b $], [], "(2)", );'
 
 
