@@ -315,9 +315,8 @@ def speed_bars(turns, K=79, dtype="float32"):
                 "zorder": 0.9,
                 "bbox": {"facecolor": "white", "linewidth": 0, "pad": 0},
             }
-            ax.annotate(
-                f"{value:.2f}", (end, y), xytext=(3, 0), textcoords="offset points", **look
-            )  # before the line at 1
+            # In front of the line at 1
+            ax.annotate(f"{value:.2f}", (end, y), xytext=(3, 0), textcoords="offset points", **look)
     middles = [np.mean([y for (other, _), y in places.items() if other == name]) for name in names]
     ax.axvline(1, color="black", linewidth=0.8, zorder=0.8)
     ax.set(

@@ -104,9 +104,8 @@ def _foreign(source):
         for name in ("data-typst", "data-instead", "data-cell"):  # these are for this file alone to use
             del element[name]
     for svg in body.select("svg:not(svg svg)"):
-        unseen = re.search(
-            r"(?<!-)(width|height):\s*0(px)?\s*(;|$)", svg.get("style") or ""
-        )  # as symbols for others are
+        # One without a size only holds symbols for others
+        unseen = re.search(r"(?<!-)(width|height):\s*0(px)?\s*(;|$)", svg.get("style") or "")
         svg.decompose() if unseen else svg.replace_with(_image(svg))
     return list(body.contents)
 
